@@ -1,0 +1,70 @@
+"""Everything authsvc raises, grouped by who is at fault.
+
+No error carries a key, a ciphertext, a digest or a DSN: its text may be logged and shown.
+"""
+
+
+class AuthServiceError(Exception):
+    """The root of this package's errors. Never raised itself."""
+
+
+class StoreError(AuthServiceError):
+    """Storing or finding did not work. Never raised itself."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store did not answer in time, or not at all. Trying again later may work."""
+
+
+class UniqueViolationError(StoreError):
+    """A write would have made two entities equal where they must differ.
+
+    Attributes:
+        fields: The names of the fields that collide, as the entity has them.
+    """
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        super().__init__(f"another entity has the same {' and '.join(fields)}")
+        self.fields = fields
+
+
+class ForeignKeyViolationError(StoreError):
+    """A write refers to an entity that does not exist.
+
+    Attributes:
+        field: The name of the referring field, such as ``consumer_id``.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} refers to nothing that exists")
+        self.field = field
+
+
+class SchemaVersionError(StoreError):
+    """The database's schema is not one that this program can work with."""
+
+
+class KeyringError(AuthServiceError):
+    """A sealed value could not be opened.
+
+    Has no subclasses: "wrong key", "tampered", "moved" and "truncated" must look the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("a sealed value could not be opened")
+
+
+class RootKeyError(AuthServiceError):
+    """The root key is missing, malformed, or not the one that wrapped the keyring."""
+
+
+class PolicyError(AuthServiceError):
+    """A plugin's configuration is not valid.
+
+    Attributes:
+        fields: Why, by field name (nested as in the configuration).
+    """
+
+    def __init__(self, fields: dict[str, object]) -> None:
+        super().__init__("; ".join(f"{name}: {why}" for name, why in fields.items()))
+        self.fields = fields

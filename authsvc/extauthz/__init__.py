@@ -1,0 +1,1 @@
+"""The faces of the decision towards Envoy: bytes in, bytes out."""

@@ -1,0 +1,1 @@
+"""The stores on Postgres; the only place that knows asyncpg and SQL."""

@@ -1,0 +1,103 @@
+"""Makes stored credentials of keys, and keys of stored credentials.
+
+The only place where a key, its blind index and its ciphertext meet: the Admin API seals and
+reveals through it, the decision proves a presented key through it.
+"""
+
+import hmac
+from collections.abc import Sequence
+
+from authsvc.apikey import ApiKey
+from authsvc.blind_index import BlindIndex
+from authsvc.entities import StoredCredential, WrappedKey
+from authsvc.errors import KeyringError, RootKeyError
+from authsvc.keyring import Binding, Keyring
+from authsvc.root_key import RootKey
+
+DATA = "data"
+INDEX = "index"
+
+
+class Sealer:
+    """Seals, opens and digests keys under one keyring and one index key."""
+
+    def __init__(self, *, keyring: Keyring, blind_index: BlindIndex) -> None:
+        self._keyring = keyring
+        self._blind_index = blind_index
+
+    @classmethod
+    def unwrap(cls, wrapped: Sequence[WrappedKey], root_key: RootKey) -> "Sealer":
+        """Open a stored ring.
+
+        Raises:
+            RootKeyError: The root key did not wrap these keys, or the ring lacks an active one.
+        """
+        opened = {
+            key.id: root_key.unwrap(key.wrapped, purpose=key.purpose, key_id=key.id)
+            for key in wrapped
+        }
+        active = {key.purpose: key.id for key in wrapped if key.active}
+        if DATA not in active or INDEX not in active:
+            raise RootKeyError("the database's keyring has no active key")
+        data = {key.id: opened[key.id] for key in wrapped if key.purpose == DATA}
+        return cls(
+            keyring=Keyring(data, active=active[DATA]),
+            blind_index=BlindIndex(opened[active[INDEX]]),
+        )
+
+    def adopt(self, other: "Sealer") -> None:
+        """Go on with another's keys: the ring was changed while this process runs."""
+        self._keyring, self._blind_index = other._keyring, other._blind_index
+
+    def digest(self, key: ApiKey) -> bytes:
+        """Return the blind index of a key."""
+        return self._blind_index.digest(key.reveal())
+
+    def seal(
+        self,
+        key: ApiKey,
+        *,
+        credential_id: str,
+        consumer_id: str,
+        created_at: int,
+        expires_at: int | None = None,
+        tags: tuple[str, ...] | None = None,
+    ) -> StoredCredential:
+        """Make the stored form of a consumer's key."""
+        return StoredCredential(
+            id=credential_id,
+            created_at=created_at,
+            consumer_id=consumer_id,
+            digest=self.digest(key),
+            sealed_key=self._keyring.seal(key.reveal(), _binding(credential_id, consumer_id)),
+            expires_at=expires_at,
+            tags=tags,
+        )
+
+    def reveal(self, credential: StoredCredential) -> ApiKey:
+        """Open a stored credential.
+
+        Raises:
+            KeyringError: It was not sealed here for this row and consumer, or its blind index
+                belongs to another key.
+        """
+        binding = _binding(credential.id, credential.consumer_id)
+        try:
+            key = ApiKey(self._keyring.open(credential.sealed_key, binding))
+        except ValueError:
+            raise KeyringError from None
+        if not hmac.compare_digest(self.digest(key), credential.digest):
+            raise KeyringError
+        return key
+
+    def proves(self, credential: StoredCredential, presented: ApiKey) -> bool:
+        """Tell whether the presented key is the one that was sealed in this credential.
+
+        Raises:
+            KeyringError: The credential does not open: somebody changed the row.
+        """
+        return self.reveal(credential) == presented
+
+
+def _binding(credential_id: str, consumer_id: str) -> Binding:
+    return Binding(table="credentials", column="key", row_id=credential_id, consumer_id=consumer_id)

@@ -1,0 +1,188 @@
+"""What authsvc and the Admin API need of a database: narrow ports.
+
+Each is implemented in memory (``authsvc.memory``) and on Postgres (``authsvc.postgres``); one
+suite, ``tests/contract``, holds both to these docstrings.  Every method may raise
+``StoreUnavailableError``, and nothing else than what is said here.
+
+A *seq* is a position in the change log: it grows with every write, in commit order, without gaps
+for a reader.  The log is the truth about what changed; a hint only says "look now".
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from authsvc.entities import (
+    Consumer,
+    StoredCredential,
+    WrappedKey,
+)
+
+E = TypeVar("E")
+
+
+@dataclass(frozen=True, slots=True)
+class TagFilter:
+    """Entities that have all, or any, of these tags."""
+
+    tags: tuple[str, ...]
+    match: Literal["all", "any"]
+
+
+class EntityStore(Protocol[E]):
+    """One kind of entity.
+
+    Deleting a consumer also deletes its credentials and ACL entries; deleting a service or a
+    route also deletes the plugins on it. A service that a route refers to cannot be deleted.
+    Credentials past ``expires_at`` are absent from every read, and do not stand in the way of a
+    new credential with the same key.
+    """
+
+    async def get(self, entity_id: str) -> E | None:
+        """Return the entity with this id, or None."""
+
+    async def find(self, **fields: object) -> E | None:
+        """Return the one entity whose fields have exactly these values, or None.
+
+        The fields together are unique for the entity: ``username=…``; ``digest=…``;
+        ``consumer_id=…, group=…``; ``name=…``.
+        """
+
+    async def page(
+        self,
+        *,
+        size: int,
+        after: str | None = None,
+        tags: TagFilter | None = None,
+        **fields: object,
+    ) -> Sequence[E]:
+        """Return at most ``size`` entities in the order of their ids, those after ``after``.
+
+        ``fields`` narrows to entities that have these values (``consumer_id=…``; None: unset).
+        """
+
+    async def insert(self, entity: E) -> int:
+        """Add an entity; return the seq of the change.
+
+        Raises:
+            UniqueViolationError: Another entity has the same id (``fields == ("id",)``) or the
+                same unique fields.
+            ForeignKeyViolationError: It refers to something that does not exist.
+        """
+
+    async def replace(self, entity: E) -> int | None:
+        """Store the entity in place of the one with its id; return the seq, or None if absent.
+
+        Raises:
+            UniqueViolationError: Another entity has the same unique fields.
+            ForeignKeyViolationError: It refers to something that does not exist.
+        """
+
+    async def delete(self, entity_id: str) -> int | None:
+        """Remove an entity; return the seq, or None if there was none.
+
+        Raises:
+            ForeignKeyViolationError: Something else still refers to it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class KnownConsumer:
+    """A consumer as a worker needs it: with the names of its ACL groups, sorted."""
+
+    consumer: Consumer
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCredential:
+    """A credential found by digest, with its consumer."""
+
+    credential: StoredCredential
+    owner: KnownConsumer
+
+
+class Directory(Protocol):
+    """What a worker asks for on a cache miss. Reads see everything committed before they began."""
+
+    async def find_credential(self, digest: bytes) -> KnownCredential | None:
+        """Return the credential with this blind index, or None; expired ones included."""
+
+    async def find_consumer(self, reference: str) -> KnownConsumer | None:
+        """Return the consumer with this id if it looks like one, else with this username."""
+
+
+EntityName = Literal["consumers", "credentials", "acls", "services", "routes", "plugins", "keyring"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One written entity. A credential whose key changed makes two, one for each digest.
+
+    ``consumer_id`` is set for consumers, credentials and ACL entries, ``digest`` for credentials.
+    A consumer's deletion is one change: whatever belonged to it is gone with it.
+    """
+
+    seq: int
+    entity: EntityName
+    entity_id: str
+    consumer_id: str | None = None
+    digest: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes in order of seq; ``complete`` is False if older ones are no longer in the log."""
+
+    changes: tuple[Change, ...]
+    complete: bool
+
+
+class ChangeFeed(Protocol):
+    """The change log, read by every process that keeps something in memory."""
+
+    async def head(self) -> int:
+        """Return the seq of the newest committed change, 0 if there is none."""
+
+    async def since(self, seq: int, *, limit: int = 1000) -> Changes:
+        """Return the changes after ``seq``, at most ``limit``."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something may have changed, at the latest after ``seconds``.
+
+        A hint only: it may come late, or for nothing. Never raises because the store is away.
+        """
+
+
+class AppliedBoard(Protocol):
+    """Who has applied which change: what ``?wait=applied`` waits for.
+
+    A worker counts as live until it leaves, or was not heard of for ``LIVE_SECONDS``.
+    """
+
+    async def report(self, worker: str, seq: int) -> None:
+        """Say that this worker lives and has applied every change up to ``seq``."""
+
+    async def leave(self, worker: str) -> None:
+        """Say that this worker stops."""
+
+    async def slowest(self) -> int | None:
+        """Return the smallest seq among live workers, or None if there are none."""
+
+
+LIVE_SECONDS = 5.0
+
+
+class KeyringStore(Protocol):
+    """The wrapped keys."""
+
+    async def load(self) -> Sequence[WrappedKey]:
+        """Return every key, oldest first."""
+
+    async def add(self, key: WrappedKey) -> int:
+        """Add a key; return the seq of the change.
+
+        Raises:
+            UniqueViolationError: The id is taken, or the key is active and another of the same
+                purpose is already.
+        """
