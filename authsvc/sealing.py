@@ -47,7 +47,8 @@ class Sealer:
 
     def adopt(self, other: "Sealer") -> None:
         """Go on with another's keys: the ring was changed while this process runs."""
-        self._keyring, self._blind_index = other._keyring, other._blind_index
+        self._keyring = other._keyring  # noqa: SLF001 - another of this very class
+        self._blind_index = other._blind_index  # noqa: SLF001
 
     def digest(self, key: ApiKey) -> bytes:
         """Return the blind index of a key."""

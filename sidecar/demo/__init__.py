@@ -1,0 +1,1 @@
+"""The whole thing on one machine: a real Envoy, an echo upstream, a local collector."""
