@@ -1,0 +1,203 @@
+"""Which configuration applies to a request.
+
+Plugins are kept per route, per service, or for everything; as in Kong the most specific one of
+each name wins: route and service together, route, service, global.  Where no ``key-auth-enc``
+applies, the settings' default steps in, and without a default the request is refused.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from authsvc.entities import Plugin, Route, Service
+from authsvc.errors import PolicyError
+
+KEY_AUTH = "key-auth-enc"
+KEY_AUTH_NAMES = frozenset({KEY_AUTH, "key-auth"})
+ACL = "acl"
+_NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAuthConfig:
+    """The ``key-auth-enc`` plugin's configuration; fields and defaults are Kong's."""
+
+    key_names: tuple[str, ...] = ("apikey",)
+    key_in_header: bool = True
+    key_in_query: bool = True
+    key_in_body: bool = False
+    hide_credentials: bool = False
+    anonymous: str | None = None  # id or username of a consumer
+    run_on_preflight: bool = True
+    realm: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AclConfig:
+    """The ``acl`` plugin's configuration: exactly one of ``allow`` and ``deny`` has members."""
+
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    hide_groups_header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What applies to one request."""
+
+    key_auth: KeyAuthConfig
+    acl: AclConfig | None = None
+
+
+def parse_key_auth(config: Mapping[str, Any]) -> KeyAuthConfig:
+    """Read a ``key-auth-enc`` configuration.
+
+    Raises:
+        PolicyError: With Kong's words for every field that is wrong.
+    """
+    problems: dict[str, object] = {}
+    values: dict[str, Any] = {}
+    for name, value in config.items():
+        check = _KEY_AUTH_CHECKS.get(name)
+        problem = check(value) if check else "unknown field"
+        if problem:
+            problems[name] = problem
+        else:
+            values[name] = tuple(value) if name == "key_names" else value
+    if problems:
+        raise PolicyError(problems)
+    return KeyAuthConfig(**values)
+
+
+def parse_acl(config: Mapping[str, Any]) -> AclConfig:
+    """Read an ``acl`` configuration that was validated when it was stored."""
+    return AclConfig(
+        allow=frozenset(config.get("allow") or ()),
+        deny=frozenset(config.get("deny") or ()),
+        hide_groups_header=bool(config.get("hide_groups_header")),
+    )
+
+
+def _check_bool(value: object) -> str | None:
+    if value is None:
+        return "required field missing"
+    return None if isinstance(value, bool) else "expected a boolean"
+
+
+def _check_optional_text(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        return "expected a string"
+    return None if value else "length must be at least 1"
+
+
+def _check_key_names(value: object) -> object:
+    if value is None:
+        return "required field missing"
+    if not isinstance(value, list | tuple):
+        return "expected an array"
+    problems = [_check_key_name(name) for name in value]
+    return problems if any(problems) else None
+
+
+def _check_key_name(name: object) -> str | None:
+    if not isinstance(name, str):
+        return "expected a string"
+    if not name:
+        return "length must be at least 1"
+    if not _NAME_CHARACTERS.issuperset(name):
+        return f"bad header name '{name}', allowed characters are A-Z, a-z, 0-9, '_', and '-'"
+    return None
+
+
+_KEY_AUTH_CHECKS = {
+    "key_names": _check_key_names,
+    "key_in_header": _check_bool,
+    "key_in_query": _check_bool,
+    "key_in_body": _check_bool,
+    "hide_credentials": _check_bool,
+    "anonymous": _check_optional_text,
+    "run_on_preflight": _check_bool,
+    "realm": _check_optional_text,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyBook:
+    """All policies of one moment; made anew when a plugin, a route or a service changes."""
+
+    default: KeyAuthConfig | None
+    _plugins: Mapping[tuple[str, str | None, str | None], Plugin] = field(default_factory=dict)
+    _route_ids: Mapping[str, Route] = field(default_factory=dict)
+    _service_ids: Mapping[str, str] = field(default_factory=dict)
+    _found: dict[tuple[str | None, str | None], Policy | None] = field(default_factory=dict)
+
+    @classmethod
+    def bind(
+        cls,
+        *,
+        default: KeyAuthConfig | None,
+        plugins: Iterable[Plugin],
+        routes: Iterable[Route],
+        services: Iterable[Service],
+    ) -> "PolicyBook":
+        """Make a book of what is stored. Routes and services are found by id and by name."""
+        by_scope = {
+            (_canonical(plugin.name), plugin.route_id, plugin.service_id): plugin
+            for plugin in plugins
+            if plugin.enabled
+        }
+        route_ids: dict[str, Route] = {}
+        for route in routes:
+            route_ids[route.id] = route
+            if route.name is not None:
+                route_ids.setdefault(route.name, route)
+        service_ids: dict[str, str] = {}
+        for service in services:
+            service_ids[service.id] = service.id
+            if service.name is not None:
+                service_ids.setdefault(service.name, service.id)
+        return cls(default, by_scope, route_ids, service_ids)
+
+    def find(self, route: str | None, service: str | None) -> Policy | None:
+        """Return what applies to a request of this route and service, or None: refuse it.
+
+        Names that nothing is stored under are as good as none: what is global applies.
+        """
+        names = (route, service)
+        if names not in self._found:
+            if len(self._found) >= _MOST_REMEMBERED:
+                self._found.clear()  # names come from Envoy's configuration, but cost nothing to bound
+            self._found[names] = self._resolve(route, service)
+        return self._found[names]
+
+    def _resolve(self, route_name: str | None, service_name: str | None) -> Policy | None:
+        route = self._route_ids.get(route_name) if route_name else None
+        service_id = self._service_ids.get(service_name) if service_name else None
+        if service_id is None and route is not None:
+            service_id = route.service_id
+        route_id = route.id if route else None
+        key_auth = self._most_specific(KEY_AUTH, route_id, service_id)
+        config = parse_key_auth(key_auth.config) if key_auth else self.default
+        if config is None:
+            return None
+        acl = self._most_specific(ACL, route_id, service_id)
+        return Policy(key_auth=config, acl=parse_acl(acl.config) if acl else None)
+
+    def _most_specific(
+        self, name: str, route_id: str | None, service_id: str | None
+    ) -> Plugin | None:
+        scopes = ((route_id, service_id), (route_id, None), (None, service_id), (None, None))
+        for scope in scopes:
+            plugin = self._plugins.get((name, *scope))
+            if plugin is not None:
+                return plugin
+        return None
+
+
+_MOST_REMEMBERED = 10_000
+
+
+def _canonical(plugin_name: str) -> str:
+    return KEY_AUTH if plugin_name in KEY_AUTH_NAMES else plugin_name
