@@ -1,0 +1,233 @@
+"""Our trimmed messages are wire-compatible with Envoy's, gRPC's and Google's.
+
+Each field of ours has, in the published descriptors, a field of the same name with the same
+number, type, label, presence and oneof.  The one liberty: where the table says so, an enum that we
+only pass on is an int32 here, which is the same on the wire.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from envoy.config.core.v3 import address_pb2, base_pb2
+from envoy.data.accesslog.v3 import accesslog_pb2 as real_accesslog_pb2
+from envoy.service.accesslog.v3 import als_pb2
+from envoy.service.auth.v3 import attribute_context_pb2, external_auth_pb2
+from envoy.type.v3 import http_status_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.rpc import status_pb2
+
+import analytics.pb
+import authsvc.extauthz.pb
+
+EXTAUTHZ = "tollkeeper.envoy.extauthz.v1."
+ACCESSLOG = "tollkeeper.envoy.accesslog.v1."
+HEALTH = "tollkeeper.envoy.health.v1."
+
+CORE = "envoy.config.core.v3."
+AUTH = "envoy.service.auth.v3."
+DATA = "envoy.data.accesslog.v3."
+ALS = "envoy.service.accesslog.v3."
+
+# Ours -> theirs. A message or enum of ours that is not here fails.
+REAL_NAMES = {
+    EXTAUTHZ + "SocketAddress": CORE + "SocketAddress",
+    EXTAUTHZ + "Pipe": CORE + "Pipe",
+    EXTAUTHZ + "Address": CORE + "Address",
+    EXTAUTHZ + "Metadata": CORE + "Metadata",
+    EXTAUTHZ + "HeaderValue": CORE + "HeaderValue",
+    EXTAUTHZ + "HeaderValueOption": CORE + "HeaderValueOption",
+    EXTAUTHZ + "HeaderValueOption.HeaderAppendAction": CORE
+    + "HeaderValueOption.HeaderAppendAction",
+    EXTAUTHZ + "HeaderMap": CORE + "HeaderMap",
+    EXTAUTHZ + "HttpStatus": "envoy.type.v3.HttpStatus",
+    EXTAUTHZ + "Status": "google.rpc.Status",
+    EXTAUTHZ + "AttributeContext": AUTH + "AttributeContext",
+    EXTAUTHZ + "AttributeContext.Peer": AUTH + "AttributeContext.Peer",
+    EXTAUTHZ + "AttributeContext.HttpRequest": AUTH + "AttributeContext.HttpRequest",
+    EXTAUTHZ + "AttributeContext.Request": AUTH + "AttributeContext.Request",
+    EXTAUTHZ + "AttributeContext.TLSSession": AUTH + "AttributeContext.TLSSession",
+    EXTAUTHZ + "CheckRequest": AUTH + "CheckRequest",
+    EXTAUTHZ + "DeniedHttpResponse": AUTH + "DeniedHttpResponse",
+    EXTAUTHZ + "OkHttpResponse": AUTH + "OkHttpResponse",
+    EXTAUTHZ + "CheckResponse": AUTH + "CheckResponse",
+    ACCESSLOG + "SocketAddress": CORE + "SocketAddress",
+    ACCESSLOG + "Pipe": CORE + "Pipe",
+    ACCESSLOG + "Address": CORE + "Address",
+    ACCESSLOG + "Metadata": CORE + "Metadata",
+    ACCESSLOG + "Locality": CORE + "Locality",
+    ACCESSLOG + "Node": CORE + "Node",
+    ACCESSLOG + "ResponseFlags": DATA + "ResponseFlags",
+    ACCESSLOG + "ResponseFlags.Unauthorized": DATA + "ResponseFlags.Unauthorized",
+    ACCESSLOG + "TLSProperties": DATA + "TLSProperties",
+    ACCESSLOG + "AccessLogCommon": DATA + "AccessLogCommon",
+    ACCESSLOG + "HTTPRequestProperties": DATA + "HTTPRequestProperties",
+    ACCESSLOG + "HTTPResponseProperties": DATA + "HTTPResponseProperties",
+    ACCESSLOG + "HTTPAccessLogEntry": DATA + "HTTPAccessLogEntry",
+    ACCESSLOG + "StreamAccessLogsMessage": ALS + "StreamAccessLogsMessage",
+    ACCESSLOG + "StreamAccessLogsMessage.Identifier": ALS + "StreamAccessLogsMessage.Identifier",
+    ACCESSLOG + "StreamAccessLogsMessage.HTTPAccessLogEntries": (
+        ALS + "StreamAccessLogsMessage.HTTPAccessLogEntries"
+    ),
+    ACCESSLOG + "StreamAccessLogsResponse": ALS + "StreamAccessLogsResponse",
+    HEALTH + "HealthCheckRequest": "grpc.health.v1.HealthCheckRequest",
+    HEALTH + "HealthCheckResponse": "grpc.health.v1.HealthCheckResponse",
+    HEALTH
+    + "HealthCheckResponse.ServingStatus": "grpc.health.v1.HealthCheckResponse.ServingStatus",
+}
+
+# An int32 of ours that is an enum of theirs: we pass the number on, or compare it with a constant.
+ENUMS_AS_INT32 = {
+    EXTAUTHZ + "SocketAddress.protocol",
+    EXTAUTHZ + "HttpStatus.code",
+    ACCESSLOG + "SocketAddress.protocol",
+    ACCESSLOG + "ResponseFlags.Unauthorized.reason",
+    ACCESSLOG + "TLSProperties.tls_version",
+    ACCESSLOG + "AccessLogCommon.access_log_type",
+    ACCESSLOG + "HTTPRequestProperties.request_method",
+    ACCESSLOG + "HTTPAccessLogEntry.protocol_version",
+}
+
+
+def grpc_health() -> list[Descriptor | EnumDescriptor]:
+    """Return the descriptors of grpc.health.v1, as gRPC's health checking protocol prints them."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="grpc/health/v1/health.proto", package="grpc.health.v1", syntax="proto3"
+    )
+    request = file.message_type.add(name="HealthCheckRequest")
+    request.field.add(name="service", number=1, type=FieldDescriptor.TYPE_STRING, label=1)
+    response = file.message_type.add(name="HealthCheckResponse")
+    response.field.add(
+        name="status",
+        number=1,
+        label=1,
+        type=FieldDescriptor.TYPE_ENUM,
+        type_name=".grpc.health.v1.HealthCheckResponse.ServingStatus",
+    )
+    status = response.enum_type.add(name="ServingStatus")
+    for number, name in enumerate(("UNKNOWN", "SERVING", "NOT_SERVING", "SERVICE_UNKNOWN")):
+        status.value.add(name=name, number=number)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    parsed = pool.FindFileByName(file.name)
+    return list(all_types(parsed.message_types_by_name.values()))
+
+
+def all_types(messages: Iterable[Descriptor]) -> Iterator[Descriptor | EnumDescriptor]:
+    """Yield messages and all that is declared in them, map entries left out."""
+    for message in messages:
+        if message.GetOptions().map_entry:
+            continue
+        yield message
+        yield from message.enum_types
+        yield from all_types(message.nested_types)
+
+
+def our_types() -> dict[str, Any]:
+    """Return every message and enum of every generated module, by full name."""
+    found: dict[str, Any] = {}
+    for package in (authsvc.extauthz.pb, analytics.pb):
+        for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+            file = importlib.import_module(module.name).DESCRIPTOR
+            found |= {t.full_name: t for t in all_types(file.message_types_by_name.values())}
+            found |= {e.full_name: e for e in file.enum_types_by_name.values()}
+    return found
+
+
+def real_types() -> dict[str, Any]:
+    """Return the published messages and enums that the table can name, by full name."""
+    modules = (
+        address_pb2,
+        base_pb2,
+        http_status_pb2,
+        external_auth_pb2,
+        attribute_context_pb2,
+        real_accesslog_pb2,
+        als_pb2,
+        status_pb2,
+    )
+    published = {
+        found.full_name: found
+        for module in modules
+        for found in all_types(module.DESCRIPTOR.message_types_by_name.values())
+    }
+    return published | {found.full_name: found for found in grpc_health()}
+
+
+OURS = our_types()
+REAL = real_types()
+FIELDS = {
+    field.full_name: field
+    for found in OURS.values()
+    if isinstance(found, Descriptor)
+    for field in found.fields
+}
+ENUMS = {name: found for name, found in OURS.items() if isinstance(found, EnumDescriptor)}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What two fields must share to be the same on the wire and to mean the same when absent."""
+
+    number: int
+    holds: Any
+    repeated: bool
+    presence: bool
+    oneof: str | None
+
+
+def shape_of(field: FieldDescriptor) -> Shape:
+    """Describe a field, its type in the published names."""
+    return Shape(
+        number=field.number,
+        holds=type_of(field),
+        repeated=field.is_repeated,
+        presence=field.has_presence,
+        oneof=field.containing_oneof.name if field.containing_oneof else None,
+    )
+
+
+def type_of(field: FieldDescriptor) -> Any:
+    """Return what a field holds; a map as what its key and its value hold."""
+    if field.message_type is not None and field.message_type.GetOptions().map_entry:
+        return tuple(type_of(part) for part in field.message_type.fields)
+    held = field.message_type or field.enum_type
+    return (field.type, REAL_NAMES.get(held.full_name, held.full_name) if held else None)
+
+
+def counterpart(field: FieldDescriptor) -> Any:
+    """Return the published field of the same name."""
+    return REAL[REAL_NAMES[field.containing_type.full_name]].fields_by_name[field.name]
+
+
+def test_the_table_names_every_message_and_enum_of_ours_and_nothing_else() -> None:
+    assert set(REAL_NAMES) == set(OURS)
+
+
+def test_the_listed_exceptions_are_fields_of_ours() -> None:
+    assert set(FIELDS) >= ENUMS_AS_INT32
+
+
+@pytest.mark.parametrize("name", sorted(set(FIELDS) - ENUMS_AS_INT32))
+def test_a_field_is_as_published(name: str) -> None:
+    assert shape_of(FIELDS[name]) == shape_of(counterpart(FIELDS[name]))
+
+
+@pytest.mark.parametrize("name", sorted(ENUMS_AS_INT32))
+def test_an_enum_that_we_only_pass_on_is_an_int32_and_otherwise_as_published(name: str) -> None:
+    theirs = shape_of(counterpart(FIELDS[name]))
+    assert theirs.holds[0] == FieldDescriptor.TYPE_ENUM
+    assert shape_of(FIELDS[name]) == replace(theirs, holds=(FieldDescriptor.TYPE_INT32, None))
+
+
+@pytest.mark.parametrize("name", sorted(ENUMS))
+def test_an_enum_has_the_published_numbers(name: str) -> None:
+    theirs = REAL[REAL_NAMES[name]].values_by_name
+    ours = ENUMS[name].values_by_name
+    assert {value: ours[value].number for value in ours} == {
+        value: theirs[value].number for value in ours
+    }
