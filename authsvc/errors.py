@@ -40,6 +40,28 @@ class ForeignKeyViolationError(StoreError):
         self.field = field
 
 
+class UnstorableValueError(StoreError):
+    """A write holds a value that no store can keep.
+
+    Text with NUL or lone surrogates, a text in a unique field that is longer than an index takes,
+    a number beyond 64 bits, an id that is not lower-case UUID text, a document that is not JSON.
+
+    Attributes:
+        field: The name of the field, as the entity has it.
+    """
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} has a value that cannot be stored")
+        self.field = field
+
+
+class DatabaseUrlError(StoreError):
+    """The database's URL is malformed. Says nothing of what it holds: there is a password in it."""
+
+    def __init__(self) -> None:
+        super().__init__("the database's URL is not a valid postgresql:// URL")
+
+
 class SchemaVersionError(StoreError):
     """The database's schema is not one that this program can work with."""
 

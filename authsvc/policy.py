@@ -168,7 +168,7 @@ class PolicyBook:
         names = (route, service)
         if names not in self._found:
             if len(self._found) >= _MOST_REMEMBERED:
-                self._found.clear()  # names come from Envoy's configuration, but cost nothing to bound
+                self._found.clear()
             self._found[names] = self._resolve(route, service)
         return self._found[names]
 

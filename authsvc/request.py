@@ -20,7 +20,7 @@ class Request:
     """
 
     method: str
-    path: str
+    path: str = field(repr=False)
     headers: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     joined: bool = False
     body: bytes | None = field(default=None, repr=False)

@@ -2,7 +2,8 @@
 
 Each is implemented in memory (``authsvc.memory``) and on Postgres (``authsvc.postgres``); one
 suite, ``tests/contract``, holds both to these docstrings.  Every method may raise
-``StoreUnavailableError``, and nothing else than what is said here.
+``StoreUnavailableError``, and nothing else than what is said here.  A write that raises it may
+have happened all the same: the answer was lost, not necessarily the write.
 
 A *seq* is a position in the change log: it grows with every write, in commit order, without gaps
 for a reader.  The log is the truth about what changed; a hint only says "look now".
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
 from authsvc.entities import (
+    Acl,
     Consumer,
+    Plugin,
+    Route,
+    Service,
     StoredCredential,
     WrappedKey,
 )
@@ -23,7 +28,7 @@ E = TypeVar("E")
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """Entities that have all, or any, of these tags."""
+    """Entities that have all, or any, of these tags, of which there is at least one."""
 
     tags: tuple[str, ...]
     match: Literal["all", "any"]
@@ -35,7 +40,9 @@ class EntityStore(Protocol[E]):
     Deleting a consumer also deletes its credentials and ACL entries; deleting a service or a
     route also deletes the plugins on it. A service that a route refers to cannot be deleted.
     Credentials past ``expires_at`` are absent from every read, and do not stand in the way of a
-    new credential with the same key.
+    new credential with the same key or id.
+
+    Ids are compared as UUIDs, in any letter case. What cannot be stored is found nowhere.
     """
 
     async def get(self, entity_id: str) -> E | None:
@@ -59,14 +66,18 @@ class EntityStore(Protocol[E]):
         """Return at most ``size`` entities in the order of their ids, those after ``after``.
 
         ``fields`` narrows to entities that have these values (``consumer_id=…``; None: unset).
+
+        Raises:
+            UnstorableValueError: ``after`` is not an id.
         """
 
     async def insert(self, entity: E) -> int:
         """Add an entity; return the seq of the change.
 
         Raises:
+            UnstorableValueError: A value cannot be stored.
             UniqueViolationError: Another entity has the same id (``fields == ("id",)``) or the
-                same unique fields.
+                same unique fields. Where several collide, the first is named.
             ForeignKeyViolationError: It refers to something that does not exist.
         """
 
@@ -74,6 +85,7 @@ class EntityStore(Protocol[E]):
         """Store the entity in place of the one with its id; return the seq, or None if absent.
 
         Raises:
+            UnstorableValueError: A value cannot be stored.
             UniqueViolationError: Another entity has the same unique fields.
             ForeignKeyViolationError: It refers to something that does not exist.
         """
@@ -117,10 +129,11 @@ EntityName = Literal["consumers", "credentials", "acls", "services", "routes", "
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One written entity. A credential whose key changed makes two, one for each digest.
+    """One written entity.
 
     ``consumer_id`` is set for consumers, credentials and ACL entries, ``digest`` for credentials.
-    A consumer's deletion is one change: whatever belonged to it is gone with it.
+    An entity whose digest or consumer changed makes two changes: as it was, then as it is.
+    A deletion is one change: whatever belonged to the entity is gone with it.
     """
 
     seq: int
@@ -138,6 +151,15 @@ class Changes:
     complete: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of the change log is kept: so many changes, and so many seconds, at least."""
+
+    changes: int = 10_000
+    seconds: float = 600.0
+    every: int = 1_000  # changes between two prunings: pruning costs little, but not nothing
+
+
 class ChangeFeed(Protocol):
     """The change log, read by every process that keeps something in memory."""
 
@@ -145,7 +167,11 @@ class ChangeFeed(Protocol):
         """Return the seq of the newest committed change, 0 if there is none."""
 
     async def since(self, seq: int, *, limit: int = 1000) -> Changes:
-        """Return the changes after ``seq``, at most ``limit``."""
+        """Return the changes after ``seq``, at most ``limit``.
+
+        Not complete if the one after ``seq`` was pruned, or if ``seq`` is beyond the head: the
+        database is another one than it was (restored from a backup). Read the head again then.
+        """
 
     async def wait(self, seconds: float) -> None:
         """Return when something may have changed, at the latest after ``seconds``.
@@ -183,6 +209,51 @@ class KeyringStore(Protocol):
         """Add a key; return the seq of the change.
 
         Raises:
+            UnstorableValueError: The id or the purpose cannot be stored.
             UniqueViolationError: The id is taken, or the key is active and another of the same
                 purpose is already.
         """
+
+
+class Stores(Protocol):
+    """A database: one store for each thing that is kept in it."""
+
+    @property
+    def consumers(self) -> EntityStore[Consumer]:
+        """Who calls."""
+
+    @property
+    def credentials(self) -> EntityStore[StoredCredential]:
+        """Their keys."""
+
+    @property
+    def acls(self) -> EntityStore[Acl]:
+        """Their groups."""
+
+    @property
+    def services(self) -> EntityStore[Service]:
+        """What is called."""
+
+    @property
+    def routes(self) -> EntityStore[Route]:
+        """By which names."""
+
+    @property
+    def plugins(self) -> EntityStore[Plugin]:
+        """Under which rules."""
+
+    @property
+    def directory(self) -> Directory:
+        """What a worker looks up."""
+
+    @property
+    def changes(self) -> ChangeFeed:
+        """What was written."""
+
+    @property
+    def board(self) -> AppliedBoard:
+        """Who has applied it."""
+
+    @property
+    def keyring(self) -> KeyringStore:
+        """The wrapped keys."""

@@ -1,0 +1,73 @@
+"""grpc.health.v1.Health for a server: Check and Watch, and when to wait before going away."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from authsvc.extauthz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
+
+_Status = HealthCheckResponse.ServingStatus
+_SERVICE = "grpc.health.v1.Health"
+_ASKED_LATELY = 30.0  # seconds
+
+
+class Health:
+    """The state of a server's services, and the handlers that tell it.
+
+    ``""`` stands for the server as a whole.
+    """
+
+    def __init__(self, *services: str) -> None:
+        self._services = frozenset({"", *services})
+        self._serving = False
+        self._changed = asyncio.Event()
+        self._asked_at = float("-inf")
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody asked within the last half minute, and so will notice a change."""
+        return time.monotonic() - self._asked_at < _ASKED_LATELY
+
+    def set_serving(self, *, serving: bool) -> None:
+        """Change the state of all services, and tell those who watch."""
+        self._serving = serving
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    @property
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The handler to register with a server."""
+        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            "Check": grpc.unary_unary_rpc_method_handler(self._check),
+            "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
+        }
+        return grpc.method_handlers_generic_handler(_SERVICE, methods)
+
+    async def _check(
+        self, payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> bytes:
+        status = self._status_of(payload)
+        if status == _Status.SERVICE_UNKNOWN:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return HealthCheckResponse(status=status).SerializeToString()
+
+    async def _watch(
+        self, payload: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[bytes]:
+        while True:
+            changed = self._changed
+            yield HealthCheckResponse(status=self._status_of(payload)).SerializeToString()
+            await changed.wait()
+
+    def _status_of(self, payload: bytes) -> "HealthCheckResponse.ServingStatus":
+        self._asked_at = time.monotonic()
+        try:
+            service = HealthCheckRequest.FromString(payload).service
+        except DecodeError:
+            return _Status.SERVICE_UNKNOWN
+        if service not in self._services:
+            return _Status.SERVICE_UNKNOWN
+        return _Status.SERVING if self._serving else _Status.NOT_SERVING

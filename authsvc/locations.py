@@ -1,0 +1,75 @@
+"""Where in a request the key may sit: Kong's search order.
+
+Names are the outer loop, locations (header, query, body) the inner one; the first name that has a
+value in any location decides, right or wrong.  Duplicates count per name and location, and only
+in the location that is looked at.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from authsvc.apikey import ApiKey
+from authsvc.body import field_values
+from authsvc.policy import KeyAuthConfig
+from authsvc.query import arguments, query_of
+from authsvc.request import Request
+
+_BLANKS = b" \t"  # HTTP/1 strips these around a value, HTTP/2 does not: make both alike
+
+
+class NoKey(Enum):
+    """Why a request gives no key to look up."""
+
+    MISSING = "missing"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKey:
+    """The presented key.
+
+    ``ambiguous``: Envoy may have joined several header lines into this value, so that an unknown
+    key is rather a duplicate one.
+    """
+
+    key: ApiKey
+    ambiguous: bool = False
+
+
+def find_key(request: Request, config: KeyAuthConfig) -> FoundKey | NoKey:
+    """Return the key that counts, or why there is none."""
+    for name in config.key_names:
+        values = _values(request, config, name)
+        if len(values) > 1:
+            return NoKey.DUPLICATE
+        if values:
+            # An empty value hides what follows, as in Kong: it was meant to be the key.
+            key = values[0]
+            ambiguous = request.joined and b"," in key
+            return FoundKey(ApiKey(key), ambiguous=ambiguous) if key else NoKey.MISSING
+    return NoKey.MISSING
+
+
+def header_names(name: str) -> tuple[str, ...]:
+    """Return the header names, in lower case, that a key name stands for.
+
+    An underscore also matches a hyphen, as in Kong, where proxies turn the one into the other.
+    """
+    lower = name.lower()
+    return (lower, lower.replace("_", "-")) if "_" in lower else (lower,)
+
+
+def _values(request: Request, config: KeyAuthConfig, name: str) -> list[bytes]:
+    values: list[bytes] = []
+    if config.key_in_header:
+        names = header_names(name)
+        values = [value.strip(_BLANKS) for header, value in request.headers if header in names]
+    if not values and config.key_in_query:
+        wanted = name.encode()
+        found = [arg for arg in arguments(query_of(request.path)) if arg.name == wanted]
+        # One without a value is no key, but beside another it makes a duplicate.
+        if len(found) > 1 or (found and found[0].value is not None):
+            values = [arg.value or b"" for arg in found]
+    if not values and config.key_in_body and request.body is not None:
+        values = field_values(request.first("content-type"), request.body, name)
+    return values

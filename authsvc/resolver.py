@@ -1,0 +1,213 @@
+"""From a presented key to an identity: memory first, then the store, once for all who ask.
+
+What callers can rely on:
+
+1. An identity is returned, and remembered, only after its ciphertext opened and equals the key.
+2. What was read before a change is never remembered after it: an invalidation also reaches
+   look-ups under way.
+3. Identities in memory are good without the store; that a key is unknown is believed only while
+   the change log is being read, since the key may have been created since.
+4. At most ``max_waiting`` look-ups are under way; more are refused as an outage, not queued.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from authsvc.apikey import ApiKey
+from authsvc.cache import BoundedMap, CredentialCache
+from authsvc.decision import Identity
+from authsvc.errors import KeyringError, StoreUnavailableError
+from authsvc.metrics import AuthMetrics
+from authsvc.sealing import Sealer
+from authsvc.store import Directory, KnownConsumer, KnownCredential
+
+MAX_KEY_LENGTH = 4096  # bytes; what is longer is unknown without being digested
+_MAX_CONSUMERS = 10_000
+
+
+class Freshness(Protocol):
+    """Whether what was forgotten is up to date."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the change log was read lately."""
+
+
+class Resolver:
+    """Finds identities, and consumers by reference."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        sealer: Sealer,
+        metrics: AuthMetrics,
+        cache: CredentialCache | None = None,
+        max_waiting: int = 1024,
+    ) -> None:
+        self._directory = directory
+        self._sealer = sealer
+        self._metrics = metrics
+        self._cache = cache or CredentialCache()
+        self._consumers: BoundedMap[str, KnownConsumer] = BoundedMap(_MAX_CONSUMERS)
+        self._credential_flights = _Flights[bytes, Identity | None](max_waiting)
+        self._consumer_flights = _Flights[str, KnownConsumer | None](max_waiting)
+        self.freshness: Freshness | None = None
+
+    async def find(self, key: ApiKey) -> Identity | None:
+        """Return the identity behind a key, expired or not; None if the key is unknown.
+
+        Raises:
+            StoreUnavailableError: It is not in memory, and the store did not answer.
+            KeyringError: The stored credential is not what was once sealed.
+        """
+        if len(key.reveal()) > MAX_KEY_LENGTH:
+            return None
+        digest = self._sealer.digest(key)
+        identity = self._cache.find(digest)
+        if identity is not None:
+            self._metrics.looked_up("hit")
+            return identity
+        if self._cache.is_unknown(digest) and self._is_fresh:
+            self._metrics.looked_up("known_unknown")
+            return None
+        self._metrics.looked_up("miss")
+        return await self._credential_flights.join(
+            digest, lambda: self._look_up(digest, key), self._remember
+        )
+
+    async def find_consumer(self, reference: str) -> KnownConsumer | None:
+        """Return a consumer by id or username.
+
+        Raises:
+            StoreUnavailableError: It is not in memory, and the store did not answer.
+        """
+        known = self._consumers.get(reference)
+        if known is not None:
+            return known
+        return await self._consumer_flights.join(
+            reference, lambda: self._directory.find_consumer(reference), self._remember_consumer
+        )
+
+    def forget_digest(self, digest: bytes) -> None:
+        """Forget what is known of one blind index."""
+        self._credential_flights.abandon(digest)
+        self._cache.forget_digest(digest)
+
+    def forget_consumer(self, consumer_id: str) -> None:
+        """Forget a consumer and all its credentials."""
+        self._credential_flights.abandon_all()
+        self._consumer_flights.abandon_all()
+        self._consumers.clear()  # by id and by names old and new: few, and quickly read again
+        self._cache.forget_consumer(consumer_id)
+
+    def forget_all(self) -> None:
+        """Forget everything: it is not known what changed."""
+        self._credential_flights.abandon_all()
+        self._consumer_flights.abandon_all()
+        self._consumers.clear()
+        self._cache.clear()
+
+    async def close(self) -> None:
+        """Cancel what is under way."""
+        await self._credential_flights.close()
+        await self._consumer_flights.close()
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self.freshness is not None and self.freshness.is_fresh
+
+    async def _look_up(self, digest: bytes, key: ApiKey) -> Identity | None:
+        found = await self._directory.find_credential(digest)
+        if found is None:
+            return None
+        if not self._is_genuine(found, key):
+            self._metrics.refused_sealed_value()
+            raise KeyringError
+        credential = found.credential
+        return Identity(found.owner, credential.id, credential.expires_at)
+
+    def _is_genuine(self, found: KnownCredential, key: ApiKey) -> bool:
+        if found.owner.consumer.id != found.credential.consumer_id:
+            return False
+        try:
+            return self._sealer.proves(found.credential, key)
+        except KeyringError:
+            return False
+
+    def _remember(self, digest: bytes, identity: Identity | None) -> None:
+        if identity is None:
+            self._cache.remember_unknown(digest)
+        else:
+            self._cache.remember(digest, identity)
+        credentials, unknown = self._cache.sizes
+        self._metrics.cached(credentials=credentials, unknown=unknown)
+
+    def _remember_consumer(self, reference: str, consumer: KnownConsumer | None) -> None:
+        if consumer is not None:
+            self._consumers.put(reference, consumer)
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class _Flights(dict[K, "asyncio.Task[V]"]):
+    """Look-ups under way, by what they look up."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self._capacity = capacity
+        self._owned: set[asyncio.Task[V]] = set()
+
+    async def join(
+        self,
+        key: K,
+        start: Callable[[], Awaitable[V]],
+        remember: Callable[[K, V], None],
+    ) -> V:
+        """Return the result of the look-up under way, or of a new one.
+
+        One caller that gives up does not stop the others: the look-up goes on without it.
+        """
+        task = self.get(key)
+        if task is None:
+            if len(self._owned) >= self._capacity:
+                raise StoreUnavailableError("too many look-ups are waiting")
+            task = asyncio.ensure_future(self._fly(key, start(), remember))
+            self[key] = task
+            self._owned.add(task)
+            task.add_done_callback(self._land)
+        return await asyncio.shield(task)
+
+    def abandon(self, key: K) -> None:
+        """Let who waits have the result, but neither remember it nor share it further."""
+        self.pop(key, None)
+
+    def abandon_all(self) -> None:
+        """Abandon every look-up under way."""
+        self.clear()
+
+    async def close(self) -> None:
+        """Cancel every look-up and wait for its end."""
+        tasks = list(self._owned)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _land(self, task: "asyncio.Task[V]") -> None:
+        self._owned.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: everybody who waited for it may have gone
+
+    async def _fly(self, key: K, result: Awaitable[V], remember: Callable[[K, V], None]) -> V:
+        own = asyncio.current_task()
+        try:
+            value = await result
+            if self.get(key) is own:
+                remember(key, value)
+            return value
+        finally:
+            if self.get(key) is own:
+                del self[key]
