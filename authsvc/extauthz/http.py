@@ -1,0 +1,142 @@
+"""The ext_authz face over plain HTTP, for Envoy's ``http_service`` mode.
+
+What this mode cannot carry, and what is done about it:
+
+* Envoy joins repeated headers with commas, so such a value may be ambiguous.
+* It cannot rewrite ``:path``: the new one goes into ``x-tollkeeper-path``, which a line of Lua in
+  the generated configuration puts in its place.
+* Any 5xx counts as an error of the service, and obeys ``failure_mode_allow``: a refusal that the
+  gRPC face answers with 500 is 403 here, so that it stays a refusal.  An outage is 503.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+from multidict import CIMultiDict
+
+from authsvc.answer import Allowed, Answer, answer
+from authsvc.authenticator import Authenticator
+from authsvc.decision import Deny, DenyReason
+from authsvc.metrics import AuthMetrics
+from authsvc.request import Request
+
+ROUTE_HEADER = "x-tollkeeper-route"
+SERVICE_HEADER = "x-tollkeeper-service"
+PATH_HEADER = "x-tollkeeper-path"
+_REMOVE_HEADER = "x-envoy-auth-headers-to-remove"
+_PARTIAL_BODY = "x-envoy-auth-partial-body"
+MAX_HEADER_LENGTH = 65_536  # bytes; Envoy itself refuses more than 60 KiB of headers
+_SERVER_ERROR = 500
+_FORBIDDEN = 403
+
+_log = structlog.get_logger(__name__)
+
+
+class CheckHandler:
+    """Answers any method on any path: they are those of the request that is asked about."""
+
+    def __init__(self, *, authenticator: Authenticator, metrics: AuthMetrics) -> None:
+        self._authenticator = authenticator
+        self._metrics = metrics
+
+    async def check(self, http: web.BaseRequest) -> web.Response:
+        """Return 200 to let the request through, anything else to refuse it."""
+        started = time.perf_counter()
+        try:
+            decided = await self._decide(http)
+            response = _response(decided)
+        except Exception:  # noqa: BLE001 - the one boundary: a denial, never a broken answer
+            _log.exception("check failed")
+            decided = answer(Deny(DenyReason.INTERNAL_ERROR), None)
+            response = _response(decided)
+        self._metrics.checked(
+            result=decided.kind,
+            reason=str(decided.metadata["reason"]),
+            transport="http",
+            seconds=time.perf_counter() - started,
+        )
+        return response
+
+    async def _decide(self, http: web.BaseRequest) -> Answer:
+        request = await _read(http)
+        return answer(await self._authenticator.decide(request), request)
+
+
+async def _read(http: web.BaseRequest) -> Request:
+    partial = "true" in http.headers.get(_PARTIAL_BODY, "").lower()
+    body = await http.read() if http.can_read_body else b""
+    return Request(
+        method=http.method,
+        path=http.raw_path,
+        headers=tuple((name.decode("latin-1").lower(), value) for name, value in http.raw_headers),
+        joined=True,
+        body=body if body and not partial else None,
+        route=http.headers.get(ROUTE_HEADER) or None,
+        service=http.headers.get(SERVICE_HEADER) or None,
+    )
+
+
+def _response(decided: Answer) -> web.Response:
+    headers: CIMultiDict[str] = CIMultiDict(
+        (name, str(value).lower() if isinstance(value, bool) else _as_header(value))
+        for name, value in decided.metadata.items()
+    )
+    if isinstance(decided, Allowed):
+        headers.extend({name: _as_header(v) for name, v in decided.headers_to_set.items()})
+        headers[_REMOVE_HEADER] = ", ".join(decided.headers_to_remove)
+        if decided.path is not None:
+            headers[PATH_HEADER] = decided.path
+        return web.Response(status=200, headers=headers)
+    denial = decided.denial
+    headers.extend(denial.headers)
+    refused = decided.kind == "deny" and denial.status >= _SERVER_ERROR
+    return web.Response(
+        status=_FORBIDDEN if refused else denial.status,
+        headers=headers,
+        body=denial.body.encode(),
+    )
+
+
+def _as_header(value: str) -> str:
+    # aiohttp writes headers as UTF-8; a control character would be refused there with an error.
+    return "".join(character for character in value if character.isprintable())
+
+
+@asynccontextmanager
+async def serve(
+    address: str, *, authenticator: Authenticator, metrics: AuthMetrics
+) -> AsyncIterator[str]:
+    """Serve on ``host:port`` or ``unix:/path`` until left; yield the address.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    handler = CheckHandler(authenticator=authenticator, metrics=metrics)
+    server = web.Server(
+        handler.check,
+        access_log=None,
+        max_line_size=MAX_HEADER_LENGTH,
+        max_field_size=MAX_HEADER_LENGTH,
+    )
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    try:
+        await _site(runner, address).start()
+        yield address if address.startswith("unix:") else _bound(runner)
+    finally:
+        await runner.cleanup()
+
+
+def _site(runner: web.BaseRunner, address: str) -> web.BaseSite:
+    if address.startswith("unix:"):
+        return web.UnixSite(runner, address.removeprefix("unix:"))
+    host, _, port = address.rpartition(":")
+    return web.TCPSite(runner, host.strip("[]"), int(port), reuse_port=True)
+
+
+def _bound(runner: web.BaseRunner) -> str:
+    host, port, *_ = runner.addresses[0]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
