@@ -12,9 +12,9 @@ import multipart  # type: ignore[import-untyped]  # ships no types; what we call
 
 from authsvc.query import arguments
 
-_FORM = "application/x-www-form-urlencoded"
-_JSON = "application/json"
-_MULTIPART = "multipart/form-data"
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
 MAX_PARTS = 128
 
 
@@ -24,14 +24,19 @@ def field_values(content_type: str, body: bytes, name: str) -> list[bytes]:
     Only text counts: JSON numbers, booleans, null and objects, and form fields without ``=``, are
     no values. The members of a JSON array count one by one, so that an array is never one key.
     """
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == _FORM:
+    media_type = media_type_of(content_type)
+    if media_type == FORM:
         return _form_values(body, name)
-    if media_type == _JSON:
+    if media_type == JSON:
         return _json_values(body, name)
-    if media_type == _MULTIPART:
+    if media_type == MULTIPART:
         return _multipart_values(content_type, body, name)
     return []
+
+
+def media_type_of(content_type: str) -> str:
+    """Return a content type without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _form_values(body: bytes, name: str) -> list[bytes]:
@@ -67,10 +72,11 @@ def _multipart_values(content_type: str, body: bytes, name: str) -> list[bytes]:
     boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
     if not boundary:
         return []
+    parser = multipart.MultipartParser(
+        BytesIO(body), boundary, content_length=len(body), part_limit=MAX_PARTS, strict=True
+    )
     try:
-        with multipart.MultipartParser(
-            BytesIO(body), boundary, content_length=len(body), part_limit=MAX_PARTS, strict=True
-        ) as parser:
-            return [part.raw for part in parser if part.name == name]
+        parts = [(part.name, part.raw) for part in parser]
     except (multipart.MultipartError, ValueError):
         return []
+    return [value for part, value in parts if part == name]
