@@ -1,0 +1,1 @@
+"""How fast a check is, measured beside others that answer the same question."""

@@ -1,0 +1,31 @@
+"""What every contender answers an allowed call: the same headers, removals and metadata."""
+
+from bench.traffic import Caller
+
+BODY = '{"message":"Unauthorized"}'
+REMOVED = ["apikey"]
+
+
+def allow_headers(caller: Caller) -> dict[str, str]:
+    """Return the headers that tell the upstream who calls."""
+    return {
+        "x-consumer-id": caller.consumer_id,
+        "x-consumer-username": caller.username,
+        "x-consumer-custom-id": caller.custom_id,
+        "x-credential-identifier": caller.credential_id,
+    }
+
+
+def allow_metadata(caller: Caller, *, route: str, service: str) -> dict[str, str | bool]:
+    """Return what the access log is to say about the call."""
+    return {
+        "consumer_id": caller.consumer_id,
+        "username": caller.username,
+        "custom_id": caller.custom_id,
+        "credential_id": caller.credential_id,
+        "anonymous": False,
+        "result": "allow",
+        "reason": "key",
+        "route": route,
+        "service": service,
+    }

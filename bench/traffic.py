@@ -1,0 +1,78 @@
+"""What is asked: the keys that exist, and the requests as Envoy sends them."""
+
+from dataclasses import dataclass
+
+from authsvc.extauthz.pb import extauthz_pb2 as pb
+
+KEYS = 10_000  # consumers with one key each, in every contender
+ASKED = 1_000  # of them are asked for, in turn: more than one hot key, as in life
+METHOD = "/envoy.service.auth.v3.Authorization/Check"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A consumer and its key; all of equal length, so that all answers are of equal size."""
+
+    consumer_id: str
+    username: str
+    custom_id: str
+    credential_id: str
+    key: str
+
+
+def callers() -> list[Caller]:
+    """Make the same consumers in every process."""
+    return [
+        Caller(
+            consumer_id=f"c0000000-0000-4000-8000-{number:012d}",
+            username=f"consumer-{number:05d}",
+            custom_id=f"custom-{number:05d}",
+            credential_id=f"d0000000-0000-4000-8000-{number:012d}",
+            key=f"bench{number:027d}",
+        )
+        for number in range(KEYS)
+    ]
+
+
+def requests() -> list[bytes]:
+    """Return the serialized CheckRequests of the callers that are asked for."""
+    step = KEYS // ASKED
+    return [check_request(caller.key) for caller in callers()[::step]]
+
+
+def check_request(key: str) -> bytes:
+    """Return a CheckRequest as Envoy 1.40 sends it with ``encode_raw_headers: true``."""
+    headers = {
+        ":authority": "api.example.com",
+        ":path": "/v1/items/42?page=3&limit=20",
+        ":method": "GET",
+        ":scheme": "http",
+        "user-agent": "example-client/1.2.3 (linux)",
+        "accept": "application/json",
+        "apikey": key,
+        "x-forwarded-for": "192.0.2.10",
+        "x-forwarded-proto": "http",
+        "x-envoy-internal": "true",
+        "x-request-id": "5f0f5f6a-7d0b-4d2c-9b7e-2d1f3c4b5a69",
+    }
+    request = pb.CheckRequest()
+    attributes = request.attributes
+    attributes.source.address.socket_address.address = "192.0.2.10"
+    attributes.source.address.socket_address.port_value = 51234
+    attributes.destination.address.socket_address.address = "192.0.2.20"
+    attributes.destination.address.socket_address.port_value = 8000
+    attributes.request.time.FromSeconds(1_800_000_000)
+    http = attributes.request.http
+    http.id = "1234567890123456789"
+    http.method = headers[":method"]
+    http.path = headers[":path"]
+    http.host = headers[":authority"]
+    http.scheme = headers[":scheme"]
+    http.protocol = "HTTP/1.1"
+    http.header_map.headers.extend(
+        pb.HeaderValue(key=name, raw_value=value.encode()) for name, value in headers.items()
+    )
+    attributes.context_extensions.update(route="items", service="catalogue")
+    attributes.metadata_context.SetInParent()
+    attributes.route_metadata_context.SetInParent()
+    return request.SerializeToString()
