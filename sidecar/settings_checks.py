@@ -1,0 +1,192 @@
+"""What settings must be together: the rules that no single type can say.
+
+``check`` refuses what cannot work or would not be safe; ``warnings`` tells what works but should
+not stay so.  Neither shows a value.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from authsvc.errors import PolicyError, RootKeyError
+from authsvc.policy import parse_key_auth
+from authsvc.root_key import RootKey
+from sidecar.address import Address, TcpAddress, UnixAddress, is_loopback, parse_address
+from sidecar.errors import SettingsError
+from sidecar.secret import Secret
+from sidecar.secret_file import is_open_to_others, read_secret
+from sidecar.settings_fields import Field, fields_of
+from sidecar.settings_model import DB_LESS, Settings
+from sidecar.strict_yaml import shown_name
+
+FIELDS: Mapping[str, Field] = fields_of(Settings)
+MIN_TOKEN_LENGTH = 16  # characters
+_SCHEMES = ("postgresql", "postgres")
+
+
+def check(settings: Settings) -> None:
+    """Hold the settings against every rule.
+
+    Raises:
+        SettingsError: The first that is broken.
+    """
+    for rule in _RULES:
+        rule(settings)
+
+
+def warnings(settings: Settings) -> Iterator[str]:
+    """Yield what an operator should mend, one line each."""
+    for name in ("keyring.root_key_file", "admin.token_file"):
+        path = value_of(settings, name)
+        if isinstance(path, str) and is_open_to_others(path):
+            yield f"{name}: the file is open to other users; make it 0600"
+    for name in ("declarative_config", "keyring.recovery_public_key_file"):
+        if value_of(settings, name):
+            yield f"{name} has no effect in this version"
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """Return a setting by its full name."""
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def addresses(settings: Settings) -> dict[str, Address]:
+    """Return the addresses to listen on, by full setting name; those that are off are left out.
+
+    Raises:
+        SettingsError: One of them is not an address.
+    """
+    found: dict[str, Address] = {}
+    for name in _LISTENERS:
+        text = value_of(settings, name)
+        if isinstance(text, str):
+            try:
+                found[name] = parse_address(text)
+            except ValueError as error:
+                raise FIELDS[name].error(str(error)) from None
+    return found
+
+
+_LISTENERS = (
+    "authsvc.grpc",
+    "authsvc.http",
+    "analytics.grpc",
+    "admin.listen",
+    "diagnostics.listen",
+)
+
+
+def _check_addresses(settings: Settings) -> None:
+    seen: dict[Address, str] = {}
+    for name, address in addresses(settings).items():
+        if isinstance(address, TcpAddress) and address.port == 0:
+            continue
+        if address in seen:
+            raise FIELDS[name].error(f"is the same address as {seen[address]}")
+        seen[address] = name
+
+
+def _check_workers(settings: Settings) -> None:
+    if settings.authsvc.workers == 1:
+        return
+    for name in ("authsvc.grpc", "authsvc.http"):
+        match addresses(settings).get(name):
+            case UnixAddress():
+                problem = f"more than one process cannot share a unix socket ({name})"
+            case TcpAddress(port=0):
+                problem = f"more than one process needs a fixed port ({name})"
+            case _:
+                continue
+        raise FIELDS["authsvc.workers"].error(problem)
+
+
+def _check_database(settings: Settings) -> None:
+    url, field = settings.database.url, FIELDS["database.url"]
+    if url is None:
+        return
+    if url.reveal() == DB_LESS:
+        if settings.declarative_config is None:
+            raise FIELDS["declarative_config"].error('is required where database.url is "off"')
+        raise field.error("this version cannot do without a database yet")
+    try:
+        parts = urlsplit(url.reveal())
+        _ = parts.port  # raises if it is none
+    except ValueError:
+        raise field.error("is not a valid address of a database") from None
+    if parts.scheme not in _SCHEMES:
+        raise field.error('expected postgresql://…, null or "off"')
+
+
+def read_root_key(settings: Settings) -> Secret | None:
+    """Return the root key that the settings give, or None: they give none.
+
+    Raises:
+        SettingsError: The file cannot be read, or does not hold a root key.
+    """
+    path, field = settings.keyring.root_key_file, FIELDS["keyring.root_key_file"]
+    if path is None:
+        return None
+    text = read_secret(path, name=field.label)
+    try:
+        RootKey.from_base64(text.reveal())
+    except RootKeyError as error:
+        raise field.error(str(error)) from None
+    return text
+
+
+def read_token(settings: Settings) -> Secret | None:
+    """Return the Admin API's token, or None: it asks for none.
+
+    Raises:
+        SettingsError: The file cannot be read, or its token is too short to be safe.
+    """
+    path, field = settings.admin.token_file, FIELDS["admin.token_file"]
+    if path is None:
+        return None
+    token = read_secret(path, name=field.label)
+    if len(token.reveal()) < MIN_TOKEN_LENGTH:
+        raise field.error(f"the token needs at least {MIN_TOKEN_LENGTH} characters")
+    return token
+
+
+def _check_root_key(settings: Settings) -> None:
+    if read_root_key(settings) is None and not settings.database.embedded:
+        raise FIELDS["keyring.root_key_file"].error("is required with a database of your own")
+
+
+def _check_token(settings: Settings) -> None:
+    listen = addresses(settings).get("admin.listen")
+    if read_token(settings) is None and listen is not None and not is_loopback(listen):
+        raise FIELDS["admin.token_file"].error("is required unless admin.listen is on loopback")
+
+
+def _check_default_plugin(settings: Settings) -> None:
+    config = settings.authsvc.default_plugin
+    try:
+        parse_key_auth(config or {})
+    except PolicyError as error:
+        name, why = next(iter(error.fields.items()))
+        while isinstance(why, list | tuple):  # one entry an element, null where it is right
+            why = next(filter(None, why))
+        shown = shown_name(name)
+        text = _without_values(str(why), (config or {}).get(name))
+        raise SettingsError(f"{FIELDS['authsvc.default_plugin'].name}.{shown}: {text}") from None
+
+
+def _without_values(text: str, value: object) -> str:
+    """Take the values out of a message that quotes them."""
+    for each in value if isinstance(value, list) else [value]:
+        text = text.replace(f" '{each}'", "")
+    return text
+
+
+_RULES: tuple[Callable[[Settings], None], ...] = (
+    _check_addresses,
+    _check_workers,
+    _check_database,
+    _check_root_key,
+    _check_token,
+    _check_default_plugin,
+)

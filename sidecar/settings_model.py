@@ -1,0 +1,84 @@
+"""The settings by section, with their defaults; names and defaults are a contract with operators.
+
+Values that stand here were checked by ``sidecar.settings.load``.  A section is frozen, and
+carries its secrets as ``Secret``: none shows in a ``repr``.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from sidecar.secret import Secret
+
+DB_LESS = "off"  # the database.url that means: no database at all
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class Database(msgspec.Struct, frozen=True, kw_only=True):
+    """Where everything is kept. No url: a Postgres of our own in ``data_dir``."""
+
+    url: Secret | None = None
+    pool_size: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8  # connections per process
+    migrate: bool = True
+
+    @property
+    def embedded(self) -> bool:
+        """Whether we start a Postgres of our own."""
+        return self.url is None
+
+
+class Keyring(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens the keyring."""
+
+    root_key_file: Text | None = None
+    recovery_public_key_file: Text | None = None
+
+
+class Authsvc(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is calling? Addresses are None where that face is off."""
+
+    grpc: Text | None = "127.0.0.1:9191"
+    http: Text | None = "127.0.0.1:9192"
+    workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 1  # processes; 0: one per core
+    default_plugin: dict[str, Any] | None = msgspec.field(default_factory=dict)
+
+
+class Analytics(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened? The access-log listener; None: off."""
+
+    grpc: Text | None = "127.0.0.1:9193"
+
+
+class Admin(msgspec.Struct, frozen=True, kw_only=True):
+    """The Admin API; None: off. Without a token only loopback may reach it."""
+
+    listen: Text | None = "127.0.0.1:8001"
+    token_file: Text | None = None
+
+
+class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):
+    """Health, readiness and metrics; None: off."""
+
+    listen: Text | None = "127.0.0.1:9190"
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is logged, and how it looks."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting. Relative paths are relative to the working directory."""
+
+    data_dir: Text = "./var"
+    database: Database = Database()
+    declarative_config: Text | None = None
+    keyring: Keyring = Keyring()
+    authsvc: Authsvc = msgspec.field(default_factory=Authsvc)
+    analytics: Analytics = Analytics()
+    admin: Admin = Admin()
+    diagnostics: Diagnostics = Diagnostics()
+    log: Log = Log()

@@ -1,0 +1,54 @@
+"""YAML as settings need it: safe types only, no name twice, and errors that show nothing of it.
+
+PyYAML's own errors quote the file, which may hold a password; ours give the place only.
+"""
+
+import re
+from collections.abc import Hashable
+from typing import Any, TextIO
+
+import yaml
+
+_NAME = re.compile(r"[\w.-]{1,60}")
+
+
+def parse(source: str | TextIO) -> Any:
+    """Return the one document in a text or an open file.
+
+    Raises:
+        ValueError: It is not YAML, not one document, or sets a name twice; the message says where.
+    """
+    try:
+        return yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise ValueError(f"is not valid YAML{place}") from None
+    except _RepeatedNameError as error:
+        raise ValueError(str(error)) from None
+
+
+def shown_name(name: object) -> str:
+    """Return a name as an error may show it: what is no name may be a misplaced value."""
+    text = str(name)
+    return text if _NAME.fullmatch(text) else "(something that is not a name)"
+
+
+class _RepeatedNameError(Exception):
+    pass
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a name that stands twice in a mapping: PyYAML would silently take the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # refused below, as YAML's own error
+            if key in seen:
+                line = key_node.start_mark.line + 1
+                raise _RepeatedNameError(f"sets {shown_name(key)} twice (line {line})")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
