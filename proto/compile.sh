@@ -11,5 +11,5 @@ compile() { # compile PACKAGE_FOLDER FILE...
   (cd "$here" && python -m grpc_tools.protoc --proto_path=. --python_out="$out" --pyi_out="$out" "$@")
 }
 
-compile authsvc/extauthz/pb extauthz.proto health.proto
+compile authsvc/extauthz/pb extauthz.proto extproc.proto health.proto
 compile analytics/pb accesslog.proto health.proto

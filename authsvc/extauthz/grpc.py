@@ -16,6 +16,8 @@ from authsvc.answer import answer
 from authsvc.authenticator import Authenticator
 from authsvc.decision import Deny, DenyReason
 from authsvc.extauthz.codec import CodecError, decode, encode
+from authsvc.extauthz.extproc import SERVICE as BODY_SERVICE
+from authsvc.extauthz.extproc import BodyHider
 from authsvc.extauthz.health import Health
 from authsvc.metrics import AuthMetrics
 from authsvc.request import Request
@@ -81,7 +83,7 @@ async def serve(
     Raises:
         OSError: The address cannot be listened on.
     """
-    health = Health(SERVICE)
+    health = Health(SERVICE, BODY_SERVICE)
     handler = CheckHandler(authenticator=authenticator, metrics=metrics)
     server = grpc.aio.server(
         options=[
@@ -93,7 +95,11 @@ async def serve(
         "Check": grpc.unary_unary_rpc_method_handler(handler.check)
     }
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(SERVICE, methods), health.handler)
+        (
+            grpc.method_handlers_generic_handler(SERVICE, methods),
+            BodyHider(authenticator=authenticator).handler,
+            health.handler,
+        )
     )
     try:
         port = server.add_insecure_port(address)

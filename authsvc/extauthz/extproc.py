@@ -1,0 +1,144 @@
+"""Hides the credential in request bodies: ``envoy.service.ext_proc.v3.ExternalProcessor``.
+
+ext_authz cannot change a body, so the few routes that look for a key in the body and hide it have
+this filter behind it.  It trusts nothing of the client: which fields to hide follows from the
+route and service that our own answer to the check left in the dynamic metadata.  Whatever goes
+wrong ends in an immediate 500, so that a body that should be changed never passes unchanged.
+"""
+
+from collections.abc import AsyncIterator
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from authsvc.authenticator import Authenticator
+from authsvc.body_hiding import still_holds, without_fields
+from authsvc.errors import AuthServiceError
+from authsvc.extauthz.pb.extproc_pb2 import (
+    BodyResponse,
+    CommonResponse,
+    HeadersResponse,
+    HeaderValueOption,
+    HttpBody,
+    HttpHeaders,
+    ImmediateResponse,
+    ProcessingRequest,
+    ProcessingResponse,
+)
+
+SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
+EXT_AUTHZ_METADATA = "envoy.filters.http.ext_authz"
+_NO_BODY = 0  # ProcessingMode.NONE: Envoy need not buffer what nobody will read
+_INTERNAL_ERROR = 500
+
+_log = structlog.get_logger(__name__)
+
+
+class BodyHider:
+    """Serves one stream for each request whose body may hold a credential."""
+
+    def __init__(self, *, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    @property
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The handler to register with a server."""
+        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+            "Process": grpc.stream_stream_rpc_method_handler(self.process)
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    async def process(
+        self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[bytes]:
+        """Yield one answer for each message of a stream."""
+        rewriter = _Rewriter(self._authenticator)
+        async for payload in messages:
+            try:
+                response = rewriter.respond(ProcessingRequest.FromString(payload))
+            except (AuthServiceError, DecodeError):
+                _log.exception("body not rewritten")
+                response = _immediate_error()
+            yield response.SerializeToString()
+
+
+class _Rewriter:
+    """What is known of one request between its messages."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self._content_type = ""
+        self._names: frozenset[str] = frozenset()
+
+    def respond(self, message: ProcessingRequest) -> ProcessingResponse:
+        if message.HasField("request_headers"):
+            self._names = self._names_to_hide(message)
+            return self._respond_to_headers(message.request_headers)
+        if message.HasField("request_body"):
+            return self._respond_to_body(message.request_body)
+        return ProcessingResponse()
+
+    def _respond_to_headers(self, headers: HttpHeaders) -> ProcessingResponse:
+        response = ProcessingResponse(request_headers=HeadersResponse())
+        self._content_type = next(
+            (
+                (header.raw_value or header.value.encode()).decode("utf-8", "replace")
+                for header in headers.headers.headers
+                if header.key == "content-type"
+            ),
+            "",
+        )
+        if not self._names:
+            response.mode_override.request_body_mode = _NO_BODY
+        return response
+
+    def _respond_to_body(self, body: HttpBody) -> ProcessingResponse:
+        changed = without_fields(self._content_type, body.body, self._names)
+        if changed is None and still_holds(self._content_type, body.body, self._names):
+            raise _StillThereError
+        if changed is None:
+            return ProcessingResponse(request_body=BodyResponse())
+        if still_holds(self._content_type, changed, self._names):
+            raise _StillThereError
+        return ProcessingResponse(request_body=BodyResponse(response=_replacement(changed)))
+
+    def _names_to_hide(self, message: ProcessingRequest) -> frozenset[str]:
+        fields = message.metadata_context.filter_metadata[EXT_AUTHZ_METADATA].fields
+        route = fields["route"].string_value if "route" in fields else None
+        service = fields["service"].string_value if "service" in fields else None
+        policy = self._authenticator.policies.find(route, service)
+        if policy is None:
+            raise _NoPolicyError
+        config = policy.key_auth
+        wanted = config.hide_credentials and config.key_in_body
+        return frozenset(config.key_names) if wanted else frozenset()
+
+
+class _StillThereError(AuthServiceError):
+    """A body still gives a key after rewriting."""
+
+
+class _NoPolicyError(AuthServiceError):
+    """A request that no policy allows came as far as its body."""
+
+
+def _replacement(body: bytes) -> CommonResponse:
+    response = CommonResponse()
+    if body:
+        response.body_mutation.body = body
+    else:
+        response.body_mutation.clear_body = True
+    option = response.header_mutation.set_headers.add()
+    option.append_action = HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+    option.header.key = "content-length"
+    option.header.raw_value = str(len(body)).encode()  # ext_proc reads raw_value, ext_authz value
+    return response
+
+
+def _immediate_error() -> ProcessingResponse:
+    response = ProcessingResponse(immediate_response=ImmediateResponse())
+    response.immediate_response.status.code = _INTERNAL_ERROR
+    response.immediate_response.body = b'{\n  "message":"An unexpected error occurred"\n}'
+    response.immediate_response.details = "tollkeeper_body_not_rewritten"
+    return response
