@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from envoy.config.core.v3 import address_pb2, base_pb2
 from envoy.data.accesslog.v3 import accesslog_pb2 as real_accesslog_pb2
+from envoy.extensions.filters.http.ext_proc.v3 import processing_mode_pb2
 from envoy.service.accesslog.v3 import als_pb2
 from envoy.service.auth.v3 import attribute_context_pb2, external_auth_pb2
+from envoy.service.ext_proc.v3 import external_processor_pb2
 from envoy.type.v3 import http_status_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
@@ -26,12 +28,15 @@ import authsvc.extauthz.pb
 
 EXTAUTHZ = "tollkeeper.envoy.extauthz.v1."
 ACCESSLOG = "tollkeeper.envoy.accesslog.v1."
+EXTPROC = "tollkeeper.envoy.extproc.v1."
 HEALTH = "tollkeeper.envoy.health.v1."
 
 CORE = "envoy.config.core.v3."
 AUTH = "envoy.service.auth.v3."
 DATA = "envoy.data.accesslog.v3."
 ALS = "envoy.service.accesslog.v3."
+PROC = "envoy.service.ext_proc.v3."
+MODE = "envoy.extensions.filters.http.ext_proc.v3."
 
 # Ours -> theirs. A message or enum of ours that is not here fails.
 REAL_NAMES = {
@@ -74,6 +79,23 @@ REAL_NAMES = {
         ALS + "StreamAccessLogsMessage.HTTPAccessLogEntries"
     ),
     ACCESSLOG + "StreamAccessLogsResponse": ALS + "StreamAccessLogsResponse",
+    EXTPROC + "Metadata": CORE + "Metadata",
+    EXTPROC + "HeaderValue": CORE + "HeaderValue",
+    EXTPROC + "HeaderValueOption": CORE + "HeaderValueOption",
+    EXTPROC + "HeaderValueOption.HeaderAppendAction": CORE + "HeaderValueOption.HeaderAppendAction",
+    EXTPROC + "HeaderMap": CORE + "HeaderMap",
+    EXTPROC + "HttpHeaders": PROC + "HttpHeaders",
+    EXTPROC + "HttpBody": PROC + "HttpBody",
+    EXTPROC + "ProcessingRequest": PROC + "ProcessingRequest",
+    EXTPROC + "HeaderMutation": PROC + "HeaderMutation",
+    EXTPROC + "BodyMutation": PROC + "BodyMutation",
+    EXTPROC + "CommonResponse": PROC + "CommonResponse",
+    EXTPROC + "HeadersResponse": PROC + "HeadersResponse",
+    EXTPROC + "BodyResponse": PROC + "BodyResponse",
+    EXTPROC + "ImmediateResponse": PROC + "ImmediateResponse",
+    EXTPROC + "ProcessingResponse": PROC + "ProcessingResponse",
+    EXTPROC + "ProcessingMode": MODE + "ProcessingMode",
+    EXTPROC + "HttpStatus": "envoy.type.v3.HttpStatus",
     HEALTH + "HealthCheckRequest": "grpc.health.v1.HealthCheckRequest",
     HEALTH + "HealthCheckResponse": "grpc.health.v1.HealthCheckResponse",
     HEALTH
@@ -84,6 +106,13 @@ REAL_NAMES = {
 ENUMS_AS_INT32 = {
     EXTAUTHZ + "SocketAddress.protocol",
     EXTAUTHZ + "HttpStatus.code",
+    EXTPROC + "HttpStatus.code",
+    EXTPROC + "ProcessingMode.request_header_mode",
+    EXTPROC + "ProcessingMode.response_header_mode",
+    EXTPROC + "ProcessingMode.request_body_mode",
+    EXTPROC + "ProcessingMode.response_body_mode",
+    EXTPROC + "ProcessingMode.request_trailer_mode",
+    EXTPROC + "ProcessingMode.response_trailer_mode",
     ACCESSLOG + "SocketAddress.protocol",
     ACCESSLOG + "ResponseFlags.Unauthorized.reason",
     ACCESSLOG + "TLSProperties.tls_version",
@@ -148,6 +177,8 @@ def real_types() -> dict[str, Any]:
         attribute_context_pb2,
         real_accesslog_pb2,
         als_pb2,
+        external_processor_pb2,
+        processing_mode_pb2,
         status_pb2,
     )
     published = {
