@@ -1,0 +1,147 @@
+from dataclasses import fields
+
+import pytest
+
+from analytics.application_id import ApplicationId
+from analytics.config import MoesifConfig
+from analytics.config_fields import CONFIG_FIELDS, complete_config, parse_moesif_config
+from analytics.errors import ConfigError
+
+# Every field of Kong's schema with its default there.
+KONG_DEFAULTS = {
+    "api_endpoint": "https://api.moesif.net",
+    "timeout": 1000,
+    "connect_timeout": 1000,
+    "send_timeout": 5000,
+    "keepalive": 5000,
+    "event_queue_size": 1000000,
+    "batch_size": 50,
+    "max_callback_time_spent": 750,
+    "api_version": "1.0",
+    "disable_capture_request_body": False,
+    "disable_capture_response_body": False,
+    "request_max_body_size_limit": 100000,
+    "response_max_body_size_limit": 100000,
+    "request_header_masks": [],
+    "response_header_masks": [],
+    "request_body_masks": [],
+    "response_body_masks": [],
+    "request_masks": [],
+    "response_masks": [],
+    "request_query_masks": [],
+    "disable_gzip_payload_decompression": False,
+    "disable_transaction_id": False,
+    "user_id_header": None,
+    "company_id_header": None,
+    "authorization_header_name": "authorization",
+    "authorization_user_id_field": "sub",
+    "authorization_company_id_field": None,
+    "enable_compression": False,
+    "debug": False,
+}
+OURS = {"batch_max_wait": 2000, "trust_consumer_headers": False, "trust_client_ip_headers": False}
+
+
+def problems_of(**config: object) -> dict[str, object]:
+    with pytest.raises(ConfigError) as caught:
+        parse_moesif_config({"application_id": "app"} | config)
+    return caught.value.fields
+
+
+def test_the_defaults_are_kongs() -> None:
+    expected = KONG_DEFAULTS | OURS | {"application_id": "app"}
+    assert complete_config({"application_id": "app"}) == expected
+
+
+def test_every_field_of_the_configuration_is_checked() -> None:
+    assert [field.name for field in fields(MoesifConfig)] == list(CONFIG_FIELDS)
+    assert [name for name, field in CONFIG_FIELDS.items() if field.required] == ["application_id"]
+
+
+def test_every_field_of_kongs_is_kept() -> None:
+    given = {
+        "application_id": "app",
+        "api_endpoint": "http://localhost:9500/collector/",
+        "request_body_masks": ["password"],
+        "batch_size": 20.0,
+        "user_id_header": "X-User-Id",
+        "debug": True,
+    }
+    config = parse_moesif_config(given)
+    assert config.application_id == ApplicationId("app")
+    assert config.api_endpoint == "http://localhost:9500/collector"
+    assert config.request_body_masks == ("password",)
+    assert config.batch_size == 20
+    assert isinstance(config.batch_size, int)
+    assert complete_config(given) == KONG_DEFAULTS | OURS | given
+
+
+def test_null_and_empty_names_mean_not_configured() -> None:
+    config = parse_moesif_config(
+        {
+            "application_id": "app",
+            "user_id_header": "",
+            "company_id_header": None,
+            "batch_size": None,
+        }
+    )
+    assert config.user_id_header is None
+    assert config.company_id_header is None
+    assert config.batch_size == 50
+
+
+WRONG: dict[str, tuple[str, object, object]] = {
+    "text for a number": ("batch_size", "50", "expected a number"),
+    "boolean for a number": ("batch_size", True, "expected a number"),
+    "part of an event": ("batch_size", 1.5, "expected an integer"),
+    "no events": ("batch_size", 0, "value must be greater than 0"),
+    "no queue": ("event_queue_size", 0, "value must be greater than 0"),
+    "no time": ("send_timeout", -1, "value must be greater than 0"),
+    "not a number": ("send_timeout", float("nan"), "expected an integer"),
+    "for ever": ("send_timeout", 2**40, "value should be between 1 and 2147483646"),
+    "number for text": ("user_id_header", 1, "expected a string"),
+    "text for a boolean": ("debug", "true", "expected a boolean"),
+    "text for an array": ("request_query_masks", "token", "expected an array"),
+    "a wrong element": ("request_query_masks", ["a", 1], [None, "expected a string"]),
+    "an empty element": ("response_body_masks", [""], ["length must be at least 1"]),
+    "no header name": (
+        "request_header_masks",
+        ["x y"],
+        ["bad header name 'x y', allowed characters are A-Z, a-z, 0-9, '_', and '-'"],
+    ),
+    "another scheme": ("api_endpoint", "file:///etc/passwd", "expected an http or https url"),
+    "no host": ("api_endpoint", "https:///v1", "missing host in url"),
+    "a wrong port": ("api_endpoint", "https://h:99999", "invalid url"),
+    "a line break": ("api_endpoint", "https://h/\r\nx", "invalid url"),
+    "a password": (
+        "api_endpoint",
+        "https://user:pw@h",
+        "expected a url without user, query and fragment",
+    ),
+    "unknown": ("batchsize", 1, "unknown field"),
+    "null and unknown": ("batchsize", None, "unknown field"),
+}
+
+
+@pytest.mark.parametrize(("name", "value", "why"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_told_in_kongs_words(name: str, value: object, why: object) -> None:
+    assert problems_of(**{name: value}) == {name: why}
+
+
+@pytest.mark.parametrize("config", [{}, {"application_id": None}])
+def test_the_application_id_is_required(config: dict[str, object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_moesif_config(config)
+    assert caught.value.fields == {"application_id": "required field missing"}
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert set(problems_of(application_id="", batch_size=0, foo=1)) == {
+        "application_id",
+        "batch_size",
+        "foo",
+    }
+
+
+def test_a_configuration_does_not_show_the_application_id() -> None:
+    assert "s3cret" not in repr(parse_moesif_config({"application_id": "s3cret"}))
