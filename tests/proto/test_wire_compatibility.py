@@ -27,85 +27,78 @@ import analytics.pb
 import authsvc.extauthz.pb
 
 EXTAUTHZ = "tollkeeper.envoy.extauthz.v1."
-ACCESSLOG = "tollkeeper.envoy.accesslog.v1."
 EXTPROC = "tollkeeper.envoy.extproc.v1."
+ACCESSLOG = "tollkeeper.envoy.accesslog.v1."
 HEALTH = "tollkeeper.envoy.health.v1."
 
-CORE = "envoy.config.core.v3."
-AUTH = "envoy.service.auth.v3."
-DATA = "envoy.data.accesslog.v3."
-ALS = "envoy.service.accesslog.v3."
-PROC = "envoy.service.ext_proc.v3."
-MODE = "envoy.extensions.filters.http.ext_proc.v3."
-
-# Ours -> theirs. A message or enum of ours that is not here fails.
+# Our package -> their package -> what we took of it, under the same name.
+# A message or enum of ours that is not here fails.
+TAKEN = {
+    EXTAUTHZ: {
+        "envoy.config.core.v3.": (
+            *("SocketAddress", "Pipe", "Address", "Metadata"),
+            *("HeaderValue", "HeaderMap", "HeaderValueOption"),
+            "HeaderValueOption.HeaderAppendAction",
+        ),
+        "envoy.type.v3.": ("HttpStatus",),
+        "google.rpc.": ("Status",),
+        "envoy.service.auth.v3.": (
+            *("AttributeContext", "AttributeContext.Peer", "AttributeContext.HttpRequest"),
+            *("AttributeContext.Request", "AttributeContext.TLSSession"),
+            *("CheckRequest", "DeniedHttpResponse", "OkHttpResponse", "CheckResponse"),
+        ),
+    },
+    EXTPROC: {
+        "envoy.config.core.v3.": (
+            *("Metadata", "HeaderValue", "HeaderMap", "HeaderValueOption"),
+            "HeaderValueOption.HeaderAppendAction",
+        ),
+        "envoy.type.v3.": ("HttpStatus",),
+        "envoy.service.ext_proc.v3.": (
+            *("HttpHeaders", "HttpBody", "HeaderMutation", "BodyMutation", "CommonResponse"),
+            *("HeadersResponse", "BodyResponse", "ImmediateResponse"),
+            *("ProcessingRequest", "ProcessingResponse"),
+        ),
+        "envoy.extensions.filters.http.ext_proc.v3.": ("ProcessingMode",),
+    },
+    ACCESSLOG: {
+        "envoy.config.core.v3.": (
+            *("SocketAddress", "Pipe", "Address", "Metadata", "Locality", "Node"),
+        ),
+        "envoy.data.accesslog.v3.": (
+            *("ResponseFlags", "ResponseFlags.Unauthorized", "TLSProperties", "AccessLogCommon"),
+            *("HTTPRequestProperties", "HTTPResponseProperties", "HTTPAccessLogEntry"),
+        ),
+        "envoy.service.accesslog.v3.": (
+            *("StreamAccessLogsMessage", "StreamAccessLogsMessage.Identifier"),
+            "StreamAccessLogsMessage.HTTPAccessLogEntries",
+            "StreamAccessLogsResponse",
+        ),
+    },
+    HEALTH: {
+        "grpc.health.v1.": (
+            *("HealthCheckRequest", "HealthCheckResponse", "HealthCheckResponse.ServingStatus"),
+        ),
+    },
+}
 REAL_NAMES = {
-    EXTAUTHZ + "SocketAddress": CORE + "SocketAddress",
-    EXTAUTHZ + "Pipe": CORE + "Pipe",
-    EXTAUTHZ + "Address": CORE + "Address",
-    EXTAUTHZ + "Metadata": CORE + "Metadata",
-    EXTAUTHZ + "HeaderValue": CORE + "HeaderValue",
-    EXTAUTHZ + "HeaderValueOption": CORE + "HeaderValueOption",
-    EXTAUTHZ + "HeaderValueOption.HeaderAppendAction": CORE
-    + "HeaderValueOption.HeaderAppendAction",
-    EXTAUTHZ + "HeaderMap": CORE + "HeaderMap",
-    EXTAUTHZ + "HttpStatus": "envoy.type.v3.HttpStatus",
-    EXTAUTHZ + "Status": "google.rpc.Status",
-    EXTAUTHZ + "AttributeContext": AUTH + "AttributeContext",
-    EXTAUTHZ + "AttributeContext.Peer": AUTH + "AttributeContext.Peer",
-    EXTAUTHZ + "AttributeContext.HttpRequest": AUTH + "AttributeContext.HttpRequest",
-    EXTAUTHZ + "AttributeContext.Request": AUTH + "AttributeContext.Request",
-    EXTAUTHZ + "AttributeContext.TLSSession": AUTH + "AttributeContext.TLSSession",
-    EXTAUTHZ + "CheckRequest": AUTH + "CheckRequest",
-    EXTAUTHZ + "DeniedHttpResponse": AUTH + "DeniedHttpResponse",
-    EXTAUTHZ + "OkHttpResponse": AUTH + "OkHttpResponse",
-    EXTAUTHZ + "CheckResponse": AUTH + "CheckResponse",
-    ACCESSLOG + "SocketAddress": CORE + "SocketAddress",
-    ACCESSLOG + "Pipe": CORE + "Pipe",
-    ACCESSLOG + "Address": CORE + "Address",
-    ACCESSLOG + "Metadata": CORE + "Metadata",
-    ACCESSLOG + "Locality": CORE + "Locality",
-    ACCESSLOG + "Node": CORE + "Node",
-    ACCESSLOG + "ResponseFlags": DATA + "ResponseFlags",
-    ACCESSLOG + "ResponseFlags.Unauthorized": DATA + "ResponseFlags.Unauthorized",
-    ACCESSLOG + "TLSProperties": DATA + "TLSProperties",
-    ACCESSLOG + "AccessLogCommon": DATA + "AccessLogCommon",
-    ACCESSLOG + "HTTPRequestProperties": DATA + "HTTPRequestProperties",
-    ACCESSLOG + "HTTPResponseProperties": DATA + "HTTPResponseProperties",
-    ACCESSLOG + "HTTPAccessLogEntry": DATA + "HTTPAccessLogEntry",
-    ACCESSLOG + "StreamAccessLogsMessage": ALS + "StreamAccessLogsMessage",
-    ACCESSLOG + "StreamAccessLogsMessage.Identifier": ALS + "StreamAccessLogsMessage.Identifier",
-    ACCESSLOG + "StreamAccessLogsMessage.HTTPAccessLogEntries": (
-        ALS + "StreamAccessLogsMessage.HTTPAccessLogEntries"
-    ),
-    ACCESSLOG + "StreamAccessLogsResponse": ALS + "StreamAccessLogsResponse",
-    EXTPROC + "Metadata": CORE + "Metadata",
-    EXTPROC + "HeaderValue": CORE + "HeaderValue",
-    EXTPROC + "HeaderValueOption": CORE + "HeaderValueOption",
-    EXTPROC + "HeaderValueOption.HeaderAppendAction": CORE + "HeaderValueOption.HeaderAppendAction",
-    EXTPROC + "HeaderMap": CORE + "HeaderMap",
-    EXTPROC + "HttpHeaders": PROC + "HttpHeaders",
-    EXTPROC + "HttpBody": PROC + "HttpBody",
-    EXTPROC + "ProcessingRequest": PROC + "ProcessingRequest",
-    EXTPROC + "HeaderMutation": PROC + "HeaderMutation",
-    EXTPROC + "BodyMutation": PROC + "BodyMutation",
-    EXTPROC + "CommonResponse": PROC + "CommonResponse",
-    EXTPROC + "HeadersResponse": PROC + "HeadersResponse",
-    EXTPROC + "BodyResponse": PROC + "BodyResponse",
-    EXTPROC + "ImmediateResponse": PROC + "ImmediateResponse",
-    EXTPROC + "ProcessingResponse": PROC + "ProcessingResponse",
-    EXTPROC + "ProcessingMode": MODE + "ProcessingMode",
-    EXTPROC + "HttpStatus": "envoy.type.v3.HttpStatus",
-    HEALTH + "HealthCheckRequest": "grpc.health.v1.HealthCheckRequest",
-    HEALTH + "HealthCheckResponse": "grpc.health.v1.HealthCheckResponse",
-    HEALTH
-    + "HealthCheckResponse.ServingStatus": "grpc.health.v1.HealthCheckResponse.ServingStatus",
+    ours + name: theirs + name
+    for ours, packages in TAKEN.items()
+    for theirs, names in packages.items()
+    for name in names
 }
 
 # An int32 of ours that is an enum of theirs: we pass the number on, or compare it with a constant.
 ENUMS_AS_INT32 = {
     EXTAUTHZ + "SocketAddress.protocol",
     EXTAUTHZ + "HttpStatus.code",
+    EXTPROC + "HttpStatus.code",
+    EXTPROC + "ProcessingMode.request_header_mode",
+    EXTPROC + "ProcessingMode.response_header_mode",
+    EXTPROC + "ProcessingMode.request_body_mode",
+    EXTPROC + "ProcessingMode.response_body_mode",
+    EXTPROC + "ProcessingMode.request_trailer_mode",
+    EXTPROC + "ProcessingMode.response_trailer_mode",
     EXTPROC + "HttpStatus.code",
     EXTPROC + "ProcessingMode.request_header_mode",
     EXTPROC + "ProcessingMode.response_header_mode",
@@ -177,6 +170,8 @@ def real_types() -> dict[str, Any]:
         attribute_context_pb2,
         real_accesslog_pb2,
         als_pb2,
+        external_processor_pb2,
+        processing_mode_pb2,
         external_processor_pb2,
         processing_mode_pb2,
         status_pb2,
