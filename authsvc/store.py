@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeVar
 from authsvc.entities import (
     Acl,
     Consumer,
+    Entity,
     Plugin,
     Route,
     Service,
@@ -23,7 +24,7 @@ from authsvc.entities import (
     WrappedKey,
 )
 
-E = TypeVar("E")
+E = TypeVar("E", bound=Entity)
 
 
 @dataclass(frozen=True, slots=True)
