@@ -13,6 +13,7 @@ from bench.report import save, show
 PLAIN = "plain grpc.aio, generated stubs"
 CONTENDERS = {
     PLAIN: "bench.contenders.plain",
+    "tollkeeper, grpcio": "bench.contenders.tollkeeper",
     "floor of grpc.aio (constant answer)": "bench.contenders.floor",
 }
 

@@ -19,7 +19,7 @@ from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.struct_pb2 import Struct
 from google.rpc.status_pb2 import Status
 
-from bench.contenders.answers import BODY, REMOVED, allow_headers, allow_metadata
+from bench.contenders.answers import BODY, allow_headers, allow_metadata, removed_headers
 from bench.contenders.serving import announce_and_wait, run
 from bench.traffic import Caller, callers
 
@@ -42,6 +42,7 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
 
 def allowed(caller: Caller, names: dict[str, str]) -> CheckResponse:
     """Build the answer that lets a caller through."""
+    headers = allow_headers(caller)
     metadata = Struct()
     metadata.update(allow_metadata(caller, route=names["route"], service=names["service"]))
     return CheckResponse(
@@ -51,9 +52,9 @@ def allowed(caller: Caller, names: dict[str, str]) -> CheckResponse:
                 HeaderValueOption(
                     header=HeaderValue(key=name, value=value), append_action=_OVERWRITE
                 )
-                for name, value in allow_headers(caller).items()
+                for name, value in headers.items()
             ],
-            headers_to_remove=REMOVED,
+            headers_to_remove=removed_headers(headers),
         ),
         dynamic_metadata=metadata,
     )
