@@ -5,12 +5,11 @@ That goes for a type we do not know, broken syntax, and JSON that is not an obje
 """
 
 import json
-from collections.abc import Iterator
 from io import BytesIO
 
 import multipart  # type: ignore[import-untyped]  # ships no types; what we call is two functions
 
-from authsvc.query import arguments
+from authsvc.query import values_of
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -21,8 +20,9 @@ MAX_PARTS = 128
 def field_values(content_type: str, body: bytes, name: str) -> list[bytes]:
     """Return every value of a top-level field, in order.
 
-    Only text counts: JSON numbers, booleans, null and objects, and form fields without ``=``, are
-    no values. The members of a JSON array count one by one, so that an array is never one key.
+    Only text counts: JSON numbers, booleans, null and objects, and a form field without ``=``, are
+    no values. What stands for several values is never one key: a JSON array that is not empty
+    gives two empty values, and repeated fields or members one each, whatever they hold.
     """
     media_type = media_type_of(content_type)
     if media_type == FORM:
@@ -40,9 +40,7 @@ def media_type_of(content_type: str) -> str:
 
 
 def _form_values(body: bytes, name: str) -> list[bytes]:
-    wanted = name.encode()
-    fields = arguments(body.decode("utf-8", "surrogateescape"))
-    return [field.value for field in fields if field.name == wanted and field.value is not None]
+    return values_of(body.decode("utf-8", "surrogateescape"), name)
 
 
 def _json_values(body: bytes, name: str) -> list[bytes]:
@@ -52,20 +50,23 @@ def _json_values(body: bytes, name: str) -> list[bytes]:
         return []
     if not isinstance(members, _Members):
         return []
-    return [text for member, value in members if member == name for text in _texts(value)]
+    values = [value for member, value in members if member == name]
+    # Which of repeated members counts, whatever they hold, depends on who reads them.
+    return _texts(values[0]) if len(values) == 1 else [b""] * len(values)
 
 
 class _Members(list[tuple[str, object]]):
     """A JSON object with repeated members kept apart, and told from an array."""
 
 
-def _texts(value: object) -> Iterator[bytes]:
+def _texts(value: object) -> list[bytes]:
     if isinstance(value, str):
         # A lone surrogate is no valid text; as bytes it equals no stored key.
-        yield value.encode("utf-8", "surrogatepass")
-    elif isinstance(value, list) and not isinstance(value, _Members) and value:
+        return [value.encode("utf-8", "surrogatepass")]
+    if isinstance(value, list) and not isinstance(value, _Members) and value:
         # An array stands for a repeated field, even with one element, as in Kong.
-        yield from (b"", b"")
+        return [b"", b""]
+    return []
 
 
 def _multipart_values(content_type: str, body: bytes, name: str) -> list[bytes]:
@@ -73,7 +74,14 @@ def _multipart_values(content_type: str, body: bytes, name: str) -> list[bytes]:
     if not boundary:
         return []
     parser = multipart.MultipartParser(
-        BytesIO(body), boundary, content_length=len(body), part_limit=MAX_PARTS, strict=True
+        BytesIO(body),
+        boundary,
+        content_length=len(body),
+        part_limit=MAX_PARTS,
+        # It is all in memory already: no part goes to a temporary file, where keys would stay.
+        spool_limit=len(body),
+        memory_limit=len(body),
+        strict=True,
     )
     try:
         parts = [(part.name, part.raw) for part in parser]

@@ -11,7 +11,7 @@ from enum import Enum
 from authsvc.apikey import ApiKey
 from authsvc.body import field_values
 from authsvc.policy import KeyAuthConfig
-from authsvc.query import arguments, query_of
+from authsvc.query import query_of, values_of
 from authsvc.request import Request
 
 _BLANKS = b" \t"  # HTTP/1 strips these around a value, HTTP/2 does not: make both alike
@@ -39,13 +39,14 @@ class FoundKey:
 def find_key(request: Request, config: KeyAuthConfig) -> FoundKey | NoKey:
     """Return the key that counts, or why there is none."""
     for name in config.key_names:
-        values = _values(request, config, name)
+        in_header = _header_values(request, name) if config.key_in_header else []
+        values = in_header or _other_values(request, config, name)
         if len(values) > 1:
             return NoKey.DUPLICATE
         if values:
             # An empty value hides what follows, as in Kong: it was meant to be the key.
             key = values[0]
-            ambiguous = request.joined and b"," in key
+            ambiguous = request.joined and bool(in_header) and b"," in key
             return FoundKey(ApiKey(key), ambiguous=ambiguous) if key else NoKey.MISSING
     return NoKey.MISSING
 
@@ -59,17 +60,13 @@ def header_names(name: str) -> tuple[str, ...]:
     return (lower, lower.replace("_", "-")) if "_" in lower else (lower,)
 
 
-def _values(request: Request, config: KeyAuthConfig, name: str) -> list[bytes]:
-    values: list[bytes] = []
-    if config.key_in_header:
-        names = header_names(name)
-        values = [value.strip(_BLANKS) for header, value in request.headers if header in names]
-    if not values and config.key_in_query:
-        wanted = name.encode()
-        found = [arg for arg in arguments(query_of(request.path)) if arg.name == wanted]
-        # One without a value is no key, but beside another it makes a duplicate.
-        if len(found) > 1 or (found and found[0].value is not None):
-            values = [arg.value or b"" for arg in found]
+def _header_values(request: Request, name: str) -> list[bytes]:
+    names = header_names(name)
+    return [value.strip(_BLANKS) for header, value in request.headers if header in names]
+
+
+def _other_values(request: Request, config: KeyAuthConfig, name: str) -> list[bytes]:
+    values = values_of(query_of(request.path), name) if config.key_in_query else []
     if not values and config.key_in_body and request.body is not None:
         values = field_values(request.first("content-type"), request.body, name)
     return values
