@@ -4,7 +4,7 @@ All configured names are taken out, in headers and in the query, wherever the ke
 whether or not it was right: a credential under another of the names is one all the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from authsvc.locations import header_names
 from authsvc.policy import KeyAuthConfig
@@ -17,7 +17,7 @@ class Hiding:
     """The headers to remove, and the new path and query if they must change."""
 
     headers: tuple[str, ...] = ()
-    path: str | None = None
+    path: str | None = field(default=None, repr=False)  # may hold other secrets of the client
 
 
 NOTHING_HIDDEN = Hiding()
