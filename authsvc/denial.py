@@ -44,6 +44,8 @@ _CHALLENGED = frozenset(
 # Kong's map for gRPC callers; Envoy's own differs (500 would be UNKNOWN).
 _GRPC_STATUS = {400: 3, UNAUTHORIZED: 16, FORBIDDEN: 7, _INTERNAL: 13, _UNAVAILABLE: 14}
 
+_MAX_ACCEPT_LENGTH = 2048  # bytes; several times a browser's, and quickly read
+
 _JSON = "application/json; charset=utf-8"
 _PLAIN = "text/plain; charset=utf-8"
 _HTML = "text/html; charset=utf-8"
@@ -90,7 +92,7 @@ def render(decision: Deny | Unavailable, request: Request | None) -> Denial:
     if request is not None and request.is_grpc:
         headers.append(("grpc-status", str(_GRPC_STATUS[status])))
         return Denial(status, tuple(headers), message)
-    content_type = _negotiate(request.first("accept")) if request is not None else _JSON
+    content_type = _negotiate(request) if request is not None else _JSON
     headers.append(("content-type", content_type))
     body = _TEMPLATES[content_type].format(
         _escape(message, content_type), _escape(_request_id(request), content_type)
@@ -109,15 +111,17 @@ def _status_and_message(decision: Deny | Unavailable) -> tuple[int, str]:
 
 def _challenge(decision: Deny) -> str:
     realm = decision.policy.key_auth.realm if decision.policy else None
-    return f'Key realm="{realm}"' if realm else "Key"
+    # Verbatim as in Kong, but for what would end the header line.
+    return f'Key realm="{_printable(realm)}"' if realm else "Key"
 
 
 def _request_id(request: Request | None) -> str:
     return (request.first("x-request-id") if request is not None else "") or uuid4().hex
 
 
-def _negotiate(accept: str) -> str:
+def _negotiate(request: Request) -> str:
     """Return the content type of the best known media range; JSON where none is known."""
+    accept = b",".join(request.values("accept"))[:_MAX_ACCEPT_LENGTH].decode("ascii", "replace")
     best, best_quality = _JSON, 0.0
     for media_range in accept.lower().split(","):
         name, *parameters = (part.strip() for part in media_range.split(";"))
@@ -148,4 +152,8 @@ _ESCAPES: dict[str, dict[str, str]] = {
 def _escape(text: str, content_type: str) -> str:
     # A request id may be the client's own: it must not break out of the template.
     table = str.maketrans(_ESCAPES[content_type])
-    return "".join(character for character in text if character.isprintable()).translate(table)
+    return _printable(text).translate(table)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
