@@ -80,6 +80,7 @@ class CredentialCache:
 
     def remember_unknown(self, digest: bytes) -> None:
         """Keep that nobody has this blind index."""
+        self.forget_digest(digest)
         self._unknown.put(digest, value=True)
 
     def forget_digest(self, digest: bytes) -> None:

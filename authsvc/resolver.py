@@ -179,7 +179,11 @@ class _Flights(dict[K, "asyncio.Task[V]"]):
             self[key] = task
             self._owned.add(task)
             task.add_done_callback(self._land)
-        return await asyncio.shield(task)
+        await asyncio.wait({task})  # unlike awaiting it, leaves it alone when a caller is cancelled
+        if task.cancelled():
+            # Not the caller was cancelled, so it still owes an answer: nobody can tell.
+            raise StoreUnavailableError("the look-up was given up")
+        return task.result()
 
     def abandon(self, key: K) -> None:
         """Let who waits have the result, but neither remember it nor share it further."""
