@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
-from authsvc.errors import AuthServiceError, StoreUnavailableError
+from authsvc.errors import StoreUnavailableError
 from authsvc.metrics import AuthMetrics
 from authsvc.resolver import Resolver
 from authsvc.store import AppliedBoard, Change, ChangeFeed
@@ -66,9 +66,11 @@ class Follower:
         Raises:
             StoreUnavailableError: The store is not there to begin with.
         """
+        began = self._monotonic()
         self._seq = await self._feed.head()
         await self._reload_policies()
         await self._reload_keyring()
+        self._read_at = began
         await self._report()
         task = asyncio.create_task(self._follow(), name="change-log-follower")
         try:
@@ -87,6 +89,7 @@ class Follower:
             StoreUnavailableError: The store did not answer; nothing is lost.
         """
         while True:
+            began = self._monotonic()
             changes = await self._feed.since(self._seq, limit=_PAGE)
             if not changes.complete:
                 await self._start_over()
@@ -94,6 +97,7 @@ class Follower:
             await self._apply(changes.changes)
             if len(changes.changes) < _PAGE:
                 break
+        self._read_at = began  # what is committed from now on is in the next reading
         await self._report()
 
     async def _follow(self) -> None:
@@ -101,13 +105,15 @@ class Follower:
             try:
                 await self._feed.wait(POLL_SECONDS if self.is_fresh else POLL_SECONDS / 4)
                 await self.catch_up()
-            except AuthServiceError as error:
+            except StoreUnavailableError:
                 self._metrics.followed(connected=False, seq=self._seq)
-                _log.warning("change log not read", error=type(error).__name__)
+                _log.warning("change log not read")
                 await asyncio.sleep(POLL_SECONDS / 4)
             except Exception:  # noqa: BLE001 - see below
-                # A bug must not leave a worker trusting its memory for ever: it forgets all, and
-                # asks the store for everything until the log can be applied again.
+                # A bug, or a ring that the root key does not open, must not leave a worker
+                # trusting its memory for ever: it forgets all, and asks the store for everything
+                # until the log can be applied again.
+                self._metrics.followed(connected=False, seq=self._seq)
                 _log.exception("change log not applied")
                 self._resolver.forget_all()
                 await asyncio.sleep(POLL_SECONDS)
@@ -123,15 +129,15 @@ class Follower:
     async def _apply(self, changes: tuple[Change, ...]) -> None:
         if not changes:
             return
-        entities = {change.entity for change in changes}
-        # The keyring first: a credential sealed under a new key opens only with it.
-        if "keyring" in entities:
-            await self._reload_keyring()
-            self._resolver.forget_all()
-        if entities & {"plugins", "routes", "services"}:
-            await self._reload_policies()
+        # First of all: a revoked key must not go on because something else cannot be read.
         for change in changes:
             self._forget(change)
+        entities = {change.entity for change in changes}
+        if "keyring" in entities:
+            await self._reload_keyring()
+            self._resolver.forget_all()  # digests may be others now
+        if entities & {"plugins", "routes", "services"}:
+            await self._reload_policies()
         self._seq = changes[-1].seq
 
     def _forget(self, change: Change) -> None:
@@ -142,5 +148,4 @@ class Follower:
 
     async def _report(self) -> None:
         await self._board.report(self._worker, self._seq)
-        self._read_at = self._monotonic()
         self._metrics.followed(connected=True, seq=self._seq)
