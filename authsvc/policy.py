@@ -70,12 +70,25 @@ def parse_key_auth(config: Mapping[str, Any]) -> KeyAuthConfig:
 
 
 def parse_acl(config: Mapping[str, Any]) -> AclConfig:
-    """Read an ``acl`` configuration that was validated when it was stored."""
-    return AclConfig(
-        allow=frozenset(config.get("allow") or ()),
-        deny=frozenset(config.get("deny") or ()),
-        hide_groups_header=bool(config.get("hide_groups_header")),
-    )
+    """Read an ``acl`` configuration that was validated when it was stored.
+
+    Raises:
+        PolicyError: It could let in more than was meant: groups that are no list of texts, or
+            both of ``allow`` and ``deny``.
+    """
+    groups = {name: _read_groups(name, config.get(name)) for name in ("allow", "deny")}
+    if groups["allow"] and groups["deny"]:
+        problem = "exactly one of these fields must be non-empty: 'config.allow', 'config.deny'"
+        raise PolicyError({"@entity": [problem]})
+    return AclConfig(**groups, hide_groups_header=config.get("hide_groups_header") is True)
+
+
+def _read_groups(name: str, value: object) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        raise PolicyError({name: "expected an array of strings"})
+    return frozenset(value)
 
 
 def _check_bool(value: object) -> str | None:
