@@ -111,6 +111,9 @@ async def serve(
         yield address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
     finally:
         health.set_serving(serving=False)
-        if health.is_watched:
-            await asyncio.sleep(drain_seconds)
-        await server.stop(STOP_SECONDS)
+        try:
+            if health.is_watched:
+                await asyncio.sleep(drain_seconds)
+        finally:
+            health.end_watches()
+            await server.stop(STOP_SECONDS)

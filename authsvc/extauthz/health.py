@@ -23,19 +23,26 @@ class Health:
     def __init__(self, *services: str) -> None:
         self._services = frozenset({"", *services})
         self._serving = False
+        self._ended = False
+        self._watchers = 0
         self._changed = asyncio.Event()
         self._asked_at = float("-inf")
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody asked within the last half minute, and so will notice a change."""
-        return time.monotonic() - self._asked_at < _ASKED_LATELY
+        """Whether anybody watches, or asked within the last half minute: who notices a change."""
+        return self._watchers > 0 or time.monotonic() - self._asked_at < _ASKED_LATELY
 
     def set_serving(self, *, serving: bool) -> None:
         """Change the state of all services, and tell those who watch."""
         self._serving = serving
         self._changed.set()
         self._changed = asyncio.Event()
+
+    def end_watches(self) -> None:
+        """End every watch, now and later: one that goes on keeps its server from stopping."""
+        self._ended = True
+        self._changed.set()
 
     @property
     def handler(self) -> grpc.GenericRpcHandler:
@@ -57,10 +64,14 @@ class Health:
     async def _watch(
         self, payload: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]
     ) -> AsyncIterator[bytes]:
-        while True:
-            changed = self._changed
-            yield HealthCheckResponse(status=self._status_of(payload)).SerializeToString()
-            await changed.wait()
+        self._watchers += 1
+        try:
+            while not self._ended:
+                changed = self._changed
+                yield HealthCheckResponse(status=self._status_of(payload)).SerializeToString()
+                await changed.wait()
+        finally:
+            self._watchers -= 1
 
     def _status_of(self, payload: bytes) -> "HealthCheckResponse.ServingStatus":
         self._asked_at = time.monotonic()
