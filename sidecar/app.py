@@ -1,0 +1,120 @@
+"""The composition root: the only place where stores, faces and clients are constructed.
+
+``open_role`` opens what one process is; nesting is the life cycle: what was opened last is closed
+first.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from authsvc.authenticator import Authenticator
+from authsvc.extauthz import grpc as grpc_face
+from authsvc.extauthz import http as http_face
+from authsvc.follower import Follower
+from authsvc.policy import KeyAuthConfig, PolicyBook, parse_key_auth
+from authsvc.policy_source import load_policies
+from authsvc.postgres.database import Database
+from authsvc.resolver import Resolver
+from authsvc.root_key import RootKey
+from authsvc.sealing import Sealer
+from authsvc.store import Stores
+from sidecar.control import ChildSpec
+from sidecar.errors import SettingsError, StartupError
+from sidecar.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedRole:
+    """A role that serves, and how to ask what it needs."""
+
+    _probes: Mapping[str, Callable[[], bool]]
+
+    async def checks(self) -> Mapping[str, bool]:
+        """Return what the role needs to serve, by name, and whether it has it."""
+        return {name: probe() for name, probe in self._probes.items()}
+
+
+@asynccontextmanager
+async def open_role(spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator[OpenedRole]:
+    """Open the role that the spec says; serve inside the context, drain at its end.
+
+    Raises:
+        SettingsError: An address cannot be listened on.
+        StoreUnavailableError: The database is not there.
+        RootKeyError: The root key does not open the database's keyring.
+    """
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(
+            Database.open(spec.database_url.reveal(), pool_size=spec.settings.database.pool_size)
+        )
+        yield await _ROLES[spec.role](spec, database, telemetry, stack)
+
+
+async def _open_authsvc(
+    spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
+) -> OpenedRole:
+    settings = spec.settings.authsvc
+    default = default_policy(settings.default_plugin)
+    root_key = _root_key(spec)
+    sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
+    resolver = Resolver(directory=stores.directory, sealer=sealer, metrics=telemetry.auth)
+    stack.push_async_callback(resolver.close)
+    # Refuses everything until the follower has read what is configured.
+    authenticator = Authenticator(resolver=resolver, policies=PolicyBook(default=None))
+
+    async def reload_policies() -> None:
+        authenticator.policies = await load_policies(stores, default=default)
+
+    async def reload_keyring() -> None:
+        sealer.adopt(Sealer.unwrap(await stores.keyring.load(), root_key))
+
+    follower = Follower(
+        feed=stores.changes,
+        board=stores.board,
+        worker=str(uuid4()),
+        resolver=resolver,
+        reload_policies=reload_policies,
+        reload_keyring=reload_keyring,
+        metrics=telemetry.auth,
+    )
+    resolver.freshness = follower
+    await stack.enter_async_context(follower.following())
+    faces = {"authsvc.http": (settings.http, http_face), "authsvc.grpc": (settings.grpc, grpc_face)}
+    for setting, (address, face) in faces.items():
+        if address is not None:
+            serving = face.serve(address, authenticator=authenticator, metrics=telemetry.auth)
+            await stack.enter_async_context(_listening(serving, setting, address))
+    return OpenedRole({"database": lambda: follower.is_fresh})
+
+
+def default_policy(config: Mapping[str, object] | None) -> KeyAuthConfig | None:
+    """Return what applies where no plugin is configured; None: refuse."""
+    return None if config is None else parse_key_auth(config)
+
+
+def _root_key(spec: ChildSpec) -> RootKey:
+    if spec.root_key is None:
+        raise StartupError(f"{spec.name} was started without a root key")
+    return RootKey.from_base64(spec.root_key.reveal())
+
+
+@asynccontextmanager
+async def _listening(
+    serving: AbstractAsyncContextManager[str], setting: str, address: str
+) -> AsyncIterator[str]:
+    """Enter a face; an address that cannot be listened on is the operator's mistake."""
+    async with AsyncExitStack() as stack:
+        try:
+            bound = await stack.enter_async_context(serving)
+        except OSError as error:
+            why = error.strerror or "in use"
+            raise SettingsError(f"{setting}: cannot listen on {address}: {why}") from None
+        yield bound
+
+
+_Opener = Callable[[ChildSpec, Stores, Telemetry, AsyncExitStack], Awaitable[OpenedRole]]
+_ROLES: Mapping[str, _Opener] = {
+    "authsvc": _open_authsvc,
+}
