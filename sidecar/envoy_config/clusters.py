@@ -1,0 +1,138 @@
+"""Envoy's clusters: the two services of Tollkeeper, and the upstreams.
+
+authsvc and analytics have a cluster each, also where they share an address: a log that does not
+flow must not open the circuit breaker of the checks.
+"""
+
+import ipaddress
+from typing import Any
+
+from sidecar.address import Address, TcpAddress, UnixAddress
+from sidecar.envoy_config.extensions import typed
+from sidecar.envoy_config.plan import EnvoyPlan, Upstream
+
+AUTHSVC = "tollkeeper_authsvc"
+ANALYTICS = "tollkeeper_analytics"
+
+Cluster = dict[str, Any]
+
+
+def clusters(plan: EnvoyPlan) -> list[Cluster]:
+    """Return every cluster of the plan."""
+    return [
+        _authsvc(plan.authsvc),
+        *([_analytics(plan.analytics)] if plan.analytics else []),
+        *(_upstream(upstream, trusted_ca=plan.trusted_ca) for upstream in plan.upstreams),
+    ]
+
+
+def socket(address: Address) -> dict[str, Any]:
+    """Return Envoy's form of an address."""
+    match address:
+        case UnixAddress(path=path):
+            return {"pipe": {"path": path}}
+        case TcpAddress(host=host, port=port):
+            return {"socket_address": {"address": host, "port_value": port}}
+
+
+def _authsvc(address: Address) -> Cluster:
+    return {
+        **_cluster(AUTHSVC, address, connect_timeout=0.25),
+        "typed_extension_protocol_options": _http2(),
+        # Envoy's default of 3 retries at once would turn a restart of authsvc into errors.
+        "circuit_breakers": _breakers(requests=10_000, retries=1_000),
+        # authsvc says NOT_SERVING some seconds before it stops: then no check is lost.
+        "health_checks": [_health_check("envoy.service.auth.v3.Authorization", interval=2)],
+    }
+
+
+def _analytics(address: Address) -> Cluster:
+    return {
+        **_cluster(ANALYTICS, address, connect_timeout=0.25),
+        "typed_extension_protocol_options": _http2(),
+        "circuit_breakers": _breakers(requests=20_000, retries=1_000),
+        # With no healthy sink and no panic the log stream cannot start, so that entries wait in
+        # Envoy's buffer; otherwise Envoy loses them and counts them as written.
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "health_checks": [_health_check("envoy.service.accesslog.v3.AccessLogService", interval=1)],
+    }
+
+
+def _upstream(upstream: Upstream, *, trusted_ca: str) -> Cluster:
+    cluster = _cluster(upstream.name, upstream.address, connect_timeout=upstream.connect_timeout)
+    cluster["circuit_breakers"] = _breakers(requests=10_000, retries=1_000)
+    if upstream.http2:
+        cluster["typed_extension_protocol_options"] = _http2()
+    if upstream.tls:
+        cluster["transport_socket"] = _tls(trusted_ca)
+    return cluster
+
+
+def _cluster(name: str, address: Address, *, connect_timeout: float) -> Cluster:
+    endpoint = {"endpoint": {"address": socket(address)}}
+    cluster = {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": f"{connect_timeout:g}s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+    if isinstance(address, TcpAddress) and not _is_ip(address.host):
+        # Every address of the name takes part.  IPv4 first: Envoy's own choice, IPv6, makes
+        # "localhost" fail wherever a server listens on 127.0.0.1 only.
+        cluster |= {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
+    return cluster
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _breakers(*, requests: int, retries: int) -> dict[str, Any]:
+    limits = {
+        "max_connections": requests,
+        "max_requests": requests,
+        "max_pending_requests": requests,
+        "max_retries": retries,
+    }
+    return {"thresholds": [limits]}
+
+
+def _http2() -> dict[str, Any]:
+    keepalive = {"interval": "30s", "timeout": "5s"}
+    options = {"http2_protocol_options": {"connection_keepalive": keepalive}}
+    return {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
+            "HttpProtocolOptions", explicit_http_config=options
+        )
+    }
+
+
+def _health_check(service: str, *, interval: int) -> dict[str, Any]:
+    return {
+        "timeout": "1s",
+        "interval": f"{interval}s",
+        "no_traffic_interval": f"{interval}s",
+        "unhealthy_threshold": 1,
+        "healthy_threshold": 1,
+        "grpc_health_check": {"service_name": service},
+    }
+
+
+def _tls(trusted_ca: str) -> dict[str, Any]:
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": typed(
+            "UpstreamTlsContext",
+            # The name asked for and the names accepted are the endpoint's own.
+            auto_host_sni=True,
+            auto_sni_san_validation=True,
+            common_tls_context={
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                "validation_context": {"trusted_ca": {"filename": trusted_ca}},
+            },
+        ),
+    }

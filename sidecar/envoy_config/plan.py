@@ -1,0 +1,98 @@
+"""What an Envoy of ours is to do, in plain values; ``bootstrap`` makes the configuration of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sidecar.address import Address, TcpAddress, is_loopback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A backend by a unique name; ``http2`` for gRPC servers (without ``tls``: h2c)."""
+
+    name: str
+    address: Address
+    http2: bool = False
+    tls: bool = False
+    connect_timeout: float = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """What a path starts with: literal text, or (``regex``) an expression in RE2's syntax."""
+
+    text: str
+    regex: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRoute:
+    """Requests that match everything given here go to the upstream of that name.
+
+    Attributes:
+        name: Told to authsvc and analytics; several routes may carry one name.
+        service: Told to authsvc beside it, where there is a service.
+        upstream: The ``Upstream``'s name.
+        path: None matches every path.
+        hosts: Any of these, without regard to case; ``*.example.com`` and ``example.*`` too.
+            Without a port a host matches whatever port the client wrote.
+        methods: Any of these.
+        headers: Each of these with any of its values, without regard to case; a single value
+            ``~*…`` is a regular expression.
+        grpc_only: Only gRPC requests match.
+        strip_path: Takes the matched part off the path.
+        path_prefix: Put before the path, no slash at the end.
+        host_header: What the upstream gets as Host; None leaves the client's.
+        idle_timeout: Seconds in which nothing moves before the call ends; 0 is for ever.
+        retries: How often a connection that could not be made is tried again.
+    """
+
+    name: str
+    upstream: str
+    service: str | None = None
+    path: Path | None = None
+    hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    grpc_only: bool = False
+    strip_path: bool = False
+    path_prefix: str = ""
+    host_header: str | None = None
+    idle_timeout: float = 60.0
+    retries: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvoyPlan:
+    """Everything that goes into one bootstrap.
+
+    Attributes:
+        listen: Where clients connect.
+        authsvc: Where Envoy reaches the gRPC ext_authz service.
+        analytics: Where Envoy reaches the access-log service; None logs nothing.
+        upstreams: The backends.
+        routes: Tried in this order, the first that matches wins.
+        admin: Envoy's own admin listener, loopback or a Unix socket; None is without.
+        logged_headers: More header names that analytics gets to see, of requests and responses.
+        secret_headers: Header names that carry keys: never among the logged ones.
+        trusted_hops: Proxies in front of this Envoy whose X-Forwarded-For counts.
+        trusted_ca: A file on Envoy's machine: certificate authorities trusted for TLS upstreams.
+        reject_escaped_slashes: Answers 400 to %2F in a path, where upstreams take it for a slash.
+    """
+
+    listen: TcpAddress
+    authsvc: Address
+    analytics: Address | None
+    upstreams: tuple[Upstream, ...]
+    routes: tuple[PlannedRoute, ...]
+    admin: Address | None = None
+    logged_headers: tuple[str, ...] = ()
+    secret_headers: tuple[str, ...] = ("apikey",)
+    trusted_hops: int = 0
+    trusted_ca: str = "/etc/ssl/certs/ca-certificates.crt"
+    reject_escaped_slashes: bool = False
+
+    def __post_init__(self) -> None:
+        if isinstance(self.admin, TcpAddress) and not is_loopback(self.admin):
+            # It has no authentication, and tells about every upstream.
+            raise ValueError("Envoy's admin address must be a loopback address or a Unix socket")

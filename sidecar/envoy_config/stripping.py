@@ -1,0 +1,44 @@
+"""Takes off a request what only Envoy and authsvc may say, before anything reads it.
+
+authsvc removes spoofed identity headers too, but it is not asked on every path, and routes are
+chosen before it is.  So Envoy strips them first.  A server may read ``X_Consumer_ID`` or
+``X.Consumer.ID`` as ``X-Consumer-ID`` (CGI and WSGI do), so every separator counts.
+"""
+
+from typing import Any
+
+from sidecar.envoy_config.extensions import typed
+
+IDENTITY_HEADERS = (
+    "x-consumer-id",
+    "x-consumer-username",
+    "x-consumer-custom-id",
+    "x-consumer-groups",
+    "x-credential-identifier",
+    "x-credential-username",
+    "x-anonymous-consumer",
+    "x-authenticated-groups",
+)
+_ROUTE_HEADERS = ("x-tollkeeper-route", "x-tollkeeper-service")  # what Envoy tells authsvc
+# Header names reach the matcher in lower case.
+_ANY_SEPARATOR = "[^a-z0-9]"
+
+
+def early_mutations() -> list[dict[str, Any]]:
+    """Return the HTTP connection manager's ``early_header_mutation_extensions``."""
+    names = (*IDENTITY_HEADERS, *_ROUTE_HEADERS)
+    return [
+        {
+            "name": "envoy.http.early_header_mutation.header_mutation",
+            "typed_config": typed(
+                "HeaderMutation",
+                mutations=[{"remove": name} for name in names]
+                + [_remove_spellings(name) for name in names],
+            ),
+        }
+    ]
+
+
+def _remove_spellings(name: str) -> dict[str, Any]:
+    pattern = name.replace("-", _ANY_SEPARATOR)
+    return {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": pattern}}}}
