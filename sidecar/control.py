@@ -7,7 +7,7 @@ Secrets travel here and nowhere else: not in arguments, not in the environment.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -97,17 +97,17 @@ class ParentEnd:
         except (OSError, TimeoutError):
             return  # its exit, or its silence, tells more
 
-    async def messages(self) -> AsyncIterator[Message]:
-        """Yield what the child says until it closes its end.
+    async def receive(self) -> Message | None:
+        """Return the next thing that the child says, or None: it closed its end.
 
         Raises:
-            ValueError: It says something else.
+            ValueError: It says what nobody understands.
         """
         try:
-            while line := await self._reader.readline():
-                yield self._decoder.decode(line)
+            line = await self._reader.readline()
         except ConnectionError:
-            return
+            return None
+        return self._decoder.decode(line) if line else None
 
     def close(self) -> None:
         """Close this end: the child takes it for our end."""

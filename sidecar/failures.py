@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from authsvc.errors import (
     AuthServiceError,
+    DatabaseUrlError,
     PolicyError,
     RootKeyError,
     SchemaVersionError,
@@ -43,6 +44,7 @@ def _line(error: BaseException) -> str:
 # The first that fits counts.
 _EXIT_CODES: dict[type[BaseException], int] = {
     SettingsError: MISCONFIGURED,
+    DatabaseUrlError: MISCONFIGURED,
     RootKeyError: MISCONFIGURED,
     SchemaVersionError: MISCONFIGURED,
     PolicyError: MISCONFIGURED,

@@ -31,7 +31,7 @@ from sidecar.telemetry import Telemetry
 
 REPORT_SECONDS = 1.0
 _CHECK_SECONDS = 2.0
-_GRACE_SECONDS = 2.0
+ORPHAN_SECONDS = max(DRAIN_SECONDS.values()) + 2.0
 _PR_SET_PDEATHSIG = 1
 
 _log = structlog.get_logger(__name__)
@@ -56,11 +56,19 @@ class OpenRole(Protocol):
         """Open the role that the spec says."""
 
 
-def main(arguments: Sequence[str], *, open_role: OpenRole) -> int:
-    """Be the role that the parent says; return the exit code."""
+def main(
+    arguments: Sequence[str], *, open_role: OpenRole, orphan_seconds: float = ORPHAN_SECONDS
+) -> int:
+    """Be the role that the parent says; return the exit code.
+
+    Args:
+        arguments: The descriptor of the control socket.
+        open_role: Opens the role.
+        orphan_seconds: After the parent's end the process is gone within these, whatever hangs.
+    """
     _die_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_live(int(arguments[0]), open_role))
+        return runner.run(_live(int(arguments[0]), open_role, orphan_seconds))
 
 
 async def serve(
@@ -89,11 +97,11 @@ class Reporter(Protocol):
         """Take them. Must not block."""
 
 
-async def _live(descriptor: int, open_role: OpenRole) -> int:
+async def _live(descriptor: int, open_role: OpenRole, orphan_seconds: float) -> int:
     channel = await ChildEnd.open(descriptor)
     stop = Stop()
     with signals(stop):
-        _watch_parent(descriptor, stop)
+        _watch_parent(descriptor, stop, orphan_seconds)
         spec = await channel.receive()
         if spec is None:
             return FAILED
@@ -136,7 +144,7 @@ async def _checks_of(role: RunningRole) -> Mapping[str, bool]:
         return {"responsive": False}
 
 
-def _watch_parent(descriptor: int, stop: Stop) -> None:
+def _watch_parent(descriptor: int, stop: Stop, orphan_seconds: float) -> None:
     """Ask to stop when the parent has gone, and end the process if it then does not."""
     loop = asyncio.get_running_loop()
     # A thread, because a loop that hangs would not notice; a duplicate, because the loop closes
@@ -149,7 +157,7 @@ def _watch_parent(descriptor: int, stop: Stop) -> None:
         poll.poll()
         with contextlib.suppress(RuntimeError):  # the loop has ended: so will the process
             loop.call_soon_threadsafe(stop.ask)
-        time.sleep(max(DRAIN_SECONDS.values()) + _GRACE_SECONDS)
+        time.sleep(orphan_seconds)
         os._exit(FAILED)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()

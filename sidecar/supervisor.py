@@ -1,0 +1,104 @@
+"""Keeps one process per role alive, and ends all of them in order.
+
+What callers can rely on:
+
+1. A process that ends, or falls silent, is started again, after a pause that grows each time up
+   to a limit and is forgotten once the process was healthy for a while.
+2. A process that cannot be configured, and never served, ends everything: trying again cannot
+   help.
+3. Leaving the context drains: first who takes requests, then who is told about them. Who takes
+   too long is killed. No process is left.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+import structlog
+
+from sidecar.control import Role
+from sidecar.keeper import Keeper
+from sidecar.readiness import Check
+from sidecar.stopping import Stop
+
+# Analytics goes last: it is told of the requests that authsvc answered last.
+_WAVES: tuple[frozenset[Role], ...] = (frozenset({"authsvc", "admin"}), frozenset({"analytics"}))
+# Requests must not wait for analytics.
+NEEDED: frozenset[Role] = frozenset({"authsvc", "admin"})
+
+_log = structlog.get_logger(__name__)
+
+
+class Supervisor:
+    """The processes that are kept."""
+
+    def __init__(self, keepers: Sequence[Keeper]) -> None:
+        self._keepers = keepers
+        self._tasks = [
+            asyncio.create_task(keeper.keep(), name=f"keep-{keeper.spec.name}")
+            for keeper in keepers
+        ]
+
+    def checks(self) -> list[Check]:
+        """Return what each role and each process needs, and whether it has it."""
+        roles = dict.fromkeys(keeper.spec.role for keeper in self._keepers)
+        return [check for role in roles for check in self._checks_of(role)]
+
+    async def watch(self, stop: Stop) -> None:
+        """Return when asked to stop.
+
+        Raises:
+            SettingsError: A process could not be configured; the text is what it said.
+        """
+        asked = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait((asked, *self._tasks), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for keeper in self._keepers:
+            keeper.kill()
+
+    async def drain(self) -> None:
+        """End all processes in order."""
+        for wave in _WAVES:
+            leaving = [keeper for keeper in self._keepers if keeper.spec.role in wave]
+            await asyncio.gather(*(keeper.drain() for keeper in leaving))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _checks_of(self, role: Role) -> Iterator[Check]:
+        """One worker of several that is just being restarted takes no requests: it needs nothing.
+
+        One that serves does, and must have what it needs.
+        """
+        needed = role in NEEDED
+        keepers = [keeper for keeper in self._keepers if keeper.spec.role == role]
+        yield Check(role, any(keeper.report for keeper in keepers), needed)
+        for keeper in keepers:
+            name = keeper.spec.name
+            if keeper.report is None:
+                yield Check(f"{name}.running", ok=False, needed=False)
+                continue
+            yield Check(f"{name}.responsive", not keeper.is_stale, needed)
+            for subject, ok in keeper.report.checks.items():
+                yield Check(f"{name}.{subject}", ok, needed)
+
+
+@asynccontextmanager
+async def supervise(keepers: Sequence[Keeper]) -> AsyncIterator[Supervisor]:
+    """Keep these processes inside the context."""
+    supervisor = Supervisor(keepers)
+    try:
+        yield supervisor
+    finally:
+        try:
+            await supervisor.drain()
+        except asyncio.CancelledError:
+            supervisor.kill()
+            await asyncio.shield(supervisor.drain())
+            raise
