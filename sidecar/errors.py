@@ -14,3 +14,7 @@ class SettingsError(SidecarError):
 
 class StartupError(SidecarError):
     """Something outside did not let the program start: another try may work. It ends with 1."""
+
+
+class EmbeddedPostgresError(StartupError):
+    """The embedded PostgreSQL cannot be had; the text is one line that says why."""
