@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from authsvc.errors import DatabaseUrlError, StoreUnavailableError
+from authsvc.errors import DatabaseUrlError, StoreError, StoreUnavailableError
 from authsvc.postgres.violations import translated
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class Connections:
             try:
                 result = await work(lease)
                 await lease.execute("COMMIT")
-            except Exception:
+            except (asyncpg.PostgresError, StoreError):
                 if not lease.is_closed() and lease.is_in_transaction():
                     await lease.execute("ROLLBACK")
                 raise
