@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from sidecar.address import Address, TcpAddress, is_loopback
 
+TRUSTED_CA = "/etc/ssl/certs/ca-certificates.crt"  # Debian's name for it, and Alpine's
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
@@ -89,7 +91,7 @@ class EnvoyPlan:
     logged_headers: tuple[str, ...] = ()
     secret_headers: tuple[str, ...] = ("apikey",)
     trusted_hops: int = 0
-    trusted_ca: str = "/etc/ssl/certs/ca-certificates.crt"
+    trusted_ca: str = TRUSTED_CA
     reject_escaped_slashes: bool = False
 
     def __post_init__(self) -> None:

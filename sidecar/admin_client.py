@@ -1,0 +1,110 @@
+"""A client of the Admin API.
+
+Errors are one line for the operator; they carry what the API says of itself, and no body that was
+sent or received otherwise, because keys are in there.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from sidecar.errors import SidecarError, StartupError
+from sidecar.secret import Secret
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)  # seconds
+_PAGE = 1000  # rows: the most that the API gives at once
+_NOT_FOUND = 404
+_FIRST_ERROR = 400
+
+
+class AdminApiError(StartupError):
+    """The Admin API cannot be reached."""
+
+
+class AdminRefusedError(SidecarError):
+    """The Admin API answered with an error; ``status`` is its HTTP status."""
+
+    def __init__(self, message: str, *, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class AdminClient:
+    """Speaks to one Admin API; made by ``open_admin``."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def read(self, path: str) -> dict[str, Any] | None:
+        """Return what is there, or None.
+
+        Raises:
+            AdminApiError: It cannot be reached.
+            AdminRefusedError: It answers with another error than "not found".
+        """
+        try:
+            found: dict[str, Any] = await self.send("GET", path)
+        except AdminRefusedError as error:
+            if error.status == _NOT_FOUND:
+                return None
+            raise
+        return found
+
+    async def rows(self, path: str) -> list[dict[str, Any]]:
+        """Return all rows of a list.
+
+        Raises:
+            AdminApiError: It cannot be reached.
+            AdminRefusedError: It answers with an error.
+        """
+        rows: list[dict[str, Any]] = []
+        page: str | None = f"{path}?size={_PAGE}"
+        while page:
+            answer = await self.send("GET", page)
+            rows += answer["data"]
+            page = answer["next"]
+        return rows
+
+    async def send(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Send a request, with a JSON body if there is one; return the answer, {} without one.
+
+        Raises:
+            AdminApiError: It cannot be reached.
+            AdminRefusedError: It answers with an error.
+        """
+        try:
+            async with self._session.request(
+                method, self._url + path, json=body, allow_redirects=False
+            ) as response:
+                answer = await _json(response)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            reason = type(error).__name__
+            raise AdminApiError(
+                f"the Admin API at {self._url} cannot be reached: {reason}"
+            ) from None
+        if response.status >= _FIRST_ERROR:
+            said = answer.get("message") or response.reason
+            message = f"the Admin API refuses {method} {path.partition('?')[0]}: {said}"
+            raise AdminRefusedError(message, status=response.status)
+        return answer
+
+
+@asynccontextmanager
+async def open_admin(url: str, *, token: Secret | None = None) -> AsyncIterator[AdminClient]:
+    """Open a client of the Admin API at a URL such as ``http://127.0.0.1:8001``."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
+    async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers, trust_env=False) as session:
+        yield AdminClient(session, url.rstrip("/"))
+
+
+async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+    try:
+        answer = await response.json(content_type=None)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

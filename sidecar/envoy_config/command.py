@@ -1,0 +1,159 @@
+"""``tollkeeper envoy-config``: prints a bootstrap."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sidecar.address import Address, TcpAddress, parse_address
+from sidecar.envoy_config.admin_source import fetch_gateway
+from sidecar.envoy_config.bootstrap import render
+from sidecar.envoy_config.kong import Gateway
+from sidecar.envoy_config.plan import TRUSTED_CA, EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.targets import target_of
+from sidecar.errors import SettingsError
+from sidecar.secret_file import read_secret
+from sidecar.settings import Settings, addresses, load, read_token
+
+_ROUTE = "default"
+_PROTOCOLS = ("http", "https", "grpc", "grpcs")
+
+
+def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> Address | None:
+    try:
+        return parse_address(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from None
+
+
+@click.command("envoy-config")
+@click.option("--config", type=click.Path(path_type=Path), help="Settings, as for run.")
+@click.option("--upstream", callback=_address, help="One upstream for every request: HOST:PORT.")
+@click.option(
+    "--upstream-protocol",
+    type=click.Choice(_PROTOCOLS),
+    default="http",
+    show_default=True,
+    help="How --upstream is spoken to; grpc is HTTP/2 without TLS.",
+)
+@click.option(
+    "--listen",
+    callback=_address,
+    default="0.0.0.0:8000",
+    show_default=True,
+    help="Where Envoy takes requests.",
+)
+@click.option(
+    "--envoy-admin",
+    callback=_address,
+    help="Envoy's own admin listener: a loopback address or unix:/path; without, there is none.",
+)
+@click.option(
+    "--authsvc", callback=_address, help="Where Envoy reaches authsvc. [as in the settings]"
+)
+@click.option(
+    "--analytics", callback=_address, help="Where Envoy reaches analytics. [as in the settings]"
+)
+@click.option("--admin-url", help="The Admin API to ask without --upstream. [as in the settings]")
+@click.option("--token-file", type=click.Path(), help="The Admin API's token.")
+@click.option(
+    "--trusted-hops",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Proxies in front of Envoy whose X-Forwarded-For is true.",
+)
+@click.option(
+    "--trusted-ca",
+    default=TRUSTED_CA,
+    show_default=True,
+    help="On Envoy's machine: the authorities that certificates of upstreams are checked against.",
+)
+@click.option(
+    "--reject-escaped-slashes", is_flag=True, help="Answer 400 where a path has %2F or %5C."
+)
+def envoy_config(
+    *,
+    config: Path | None,
+    upstream: Address | None,
+    upstream_protocol: str,
+    admin_url: str | None,
+    token_file: str | None,
+    **planned: Any,
+) -> None:
+    """Print a complete, hardened Envoy bootstrap.
+
+    It serves the services and routes of the Admin API, or --upstream alone.
+    """
+    settings = load(config=config, environ=os.environ)
+    if upstream is not None:
+        served = _catch_all(upstream, upstream_protocol)
+    else:
+        served = _asked(settings, admin_url, token_file)
+    for reason in served.skipped:
+        click.echo(f"left out: {reason}", err=True)
+    click.echo(render(_plan(settings, served, **planned)), nl=False)
+
+
+def _catch_all(address: Address, protocol: str) -> Gateway:
+    upstream = Upstream(
+        name="upstream",
+        address=address,
+        http2=protocol in {"grpc", "grpcs"},
+        tls=protocol in {"https", "grpcs"},
+    )
+    return Gateway(
+        upstreams=(upstream,),
+        routes=(PlannedRoute(name=_ROUTE, upstream=upstream.name),),
+        key_names=(),
+        logged_headers=(),
+        skipped=(),
+    )
+
+
+def _asked(settings: Settings, url: str | None, token_file: str | None) -> Gateway:
+    token = read_secret(token_file, name="--token-file") if token_file else read_token(settings)
+    return asyncio.run(fetch_gateway(url or _admin_url(settings), token=token))
+
+
+def _admin_url(settings: Settings) -> str:
+    address = addresses(settings).get("admin.listen")
+    if not isinstance(address, TcpAddress):
+        raise SettingsError("admin.listen: give --admin-url, or --upstream for one upstream")
+    return f"http://{target_of(address)}"
+
+
+def _plan(
+    settings: Settings,
+    served: Gateway,
+    *,
+    listen: Address,
+    authsvc: Address | None,
+    analytics: Address | None,
+    envoy_admin: Address | None,
+    **rest: Any,
+) -> EnvoyPlan:
+    ours = addresses(settings)
+    checked_by = authsvc or ours.get("authsvc.grpc")
+    logged_by = analytics or ours.get("analytics.grpc")
+    if checked_by is None:
+        raise SettingsError("authsvc.grpc: Envoy needs it; give --authsvc if it is elsewhere")
+    if not isinstance(listen, TcpAddress):
+        raise click.BadParameter("Envoy listens on host:port", param_hint="--listen")
+    default = (settings.authsvc.default_plugin or {}).get("key_names", ("apikey",))
+    try:
+        return EnvoyPlan(
+            listen=listen,
+            authsvc=target_of(checked_by),
+            analytics=target_of(logged_by) if logged_by else None,
+            upstreams=served.upstreams,
+            routes=served.routes,
+            admin=envoy_admin,
+            logged_headers=served.logged_headers,
+            secret_headers=tuple(dict.fromkeys([*served.key_names, *default])),
+            **rest,
+        )
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--envoy-admin") from None
