@@ -50,6 +50,7 @@ class Keeper:
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.spec = spec
+        self.on_report: Callable[[], None] = _nothing
         self._command = command
         self._counters = counters
         self._pace = pace or Pace()
@@ -153,6 +154,7 @@ class Keeper:
         elif self._ready_since is None:
             self._ready_since = now
         self._counters.reported(self.spec.name, ready=message.ready)
+        self.on_report()
 
     def _forget(self, exit_code: int) -> None:
         if self._ready_for() >= self._pace.healthy_after:
@@ -175,6 +177,10 @@ class Keeper:
             await _within(pause, self._stopping.wait())
         except TimeoutError:
             return
+
+
+def _nothing() -> None:
+    return
 
 
 async def _within(seconds: float, wait: Awaitable[T]) -> T:

@@ -14,6 +14,11 @@ class Check:
     needed: bool = True
 
 
+def life(*, started: bool, stopping: bool) -> list[Check]:
+    """Return what every process needs: to have started, and not to be about to end."""
+    return [Check("started", started), Check("not_stopping", not stopping)]
+
+
 def is_ready(checks: Iterable[Check]) -> bool:
     """Tell whether all that is needed is there."""
     return all(check.ok for check in checks if check.needed)

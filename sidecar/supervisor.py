@@ -18,7 +18,7 @@ import structlog
 
 from sidecar.control import Role
 from sidecar.keeper import Keeper
-from sidecar.readiness import Check
+from sidecar.readiness import Check, is_ready
 from sidecar.stopping import Stop
 
 # Analytics goes last: it is told of the requests that authsvc answered last.
@@ -34,6 +34,9 @@ class Supervisor:
 
     def __init__(self, keepers: Sequence[Keeper]) -> None:
         self._keepers = keepers
+        self._heard = asyncio.Event()
+        for keeper in keepers:
+            keeper.on_report = self._heard.set
         self._tasks = [
             asyncio.create_task(keeper.keep(), name=f"keep-{keeper.spec.name}")
             for keeper in keepers
@@ -43,6 +46,12 @@ class Supervisor:
         """Return what each role and each process needs, and whether it has it."""
         roles = dict.fromkeys(keeper.spec.role for keeper in self._keepers)
         return [check for role in roles for check in self._checks_of(role)]
+
+    async def until_ready(self) -> None:
+        """Return once every process serves, and traffic may come."""
+        while not (all(keeper.report for keeper in self._keepers) and is_ready(self.checks())):
+            self._heard.clear()
+            await self._heard.wait()
 
     async def watch(self, stop: Stop) -> None:
         """Return when asked to stop.

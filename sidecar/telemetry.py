@@ -10,7 +10,14 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, values
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+    values,
+)
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MultiProcessValue
 
@@ -34,7 +41,7 @@ class Telemetry:
     @classmethod
     def alone(cls) -> "Telemetry":
         """Count in memory: this process is the only one."""
-        return cls(CollectorRegistry())
+        return cls(_new_registry())
 
     @classmethod
     def of_child(cls, name: str) -> "Telemetry":
@@ -44,7 +51,7 @@ class Telemetry:
         of a dead one counts on from there, and files do not pile up.
         """
         values.ValueClass = MultiProcessValue(lambda: name)  # type: ignore[no-untyped-call]  # the library is not
-        return cls(CollectorRegistry())
+        return cls(_new_registry())
 
     @cached_property
     def auth(self) -> AuthCounters:
@@ -66,7 +73,7 @@ class ProcessCounters:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._registry = CollectorRegistry()
+        self._registry = _new_registry()
         self._up = Gauge(
             "tollkeeper_process_up",
             "Whether the process serves and has all it needs.",
@@ -95,9 +102,14 @@ class ProcessCounters:
 
     def page(self) -> bytes:
         """Return the metrics of all processes. Reads files: not for the event loop."""
-        children = CollectorRegistry()
+        children = _new_registry()
         MultiProcessCollector(children, path=str(self._directory))  # type: ignore[no-untyped-call]  # as above
         return _whole(lambda: generate_latest(children)) + generate_latest(self._registry)
+
+
+def _new_registry() -> CollectorRegistry:
+    disable_created_metrics()  # a second series for each counter, which nobody asks for
+    return CollectorRegistry()
 
 
 def _whole(read: Callable[[], bytes]) -> bytes:

@@ -34,7 +34,7 @@ _CHECK_SECONDS = 2.0
 ORPHAN_SECONDS = max(DRAIN_SECONDS.values()) + 2.0
 _PR_SET_PDEATHSIG = 1
 
-_log = structlog.get_logger(__name__)
+_log = structlog.get_logger("sidecar.worker")  # __name__ is __main__ in a child
 
 
 class RunningRole(Protocol):

@@ -1,0 +1,113 @@
+"""The whole product: every role in processes of its own, and what they need around them."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from sidecar.control import ChildSpec, Role
+from sidecar.diagnostics import Diagnostics, serve_diagnostics
+from sidecar.errors import SettingsError
+from sidecar.keeper import Keeper
+from sidecar.metrics_directory import open_directory
+from sidecar.ports import refuse_taken
+from sidecar.readiness import Check, life
+from sidecar.settings import Settings, addresses
+from sidecar.startup import Prepared, prepare
+from sidecar.stopping import Stop
+from sidecar.supervisor import Supervisor, supervise
+from sidecar.telemetry import ProcessCounters
+
+_log = structlog.get_logger(__name__)
+
+
+async def run_product(settings: Settings, stop: Stop) -> None:
+    """Run every role until asked to stop.
+
+    Raises:
+        SettingsError: Something cannot be configured as the settings say.
+        AuthServiceError: The database, its schema or its keyring does not fit.
+        StartupError: Something outside did not let the program start.
+    """
+    async with open_product(settings, stop=stop) as supervisor:
+        stop.serving(again=supervisor.kill)
+        ready = asyncio.create_task(_announce(supervisor))
+        try:
+            await supervisor.watch(stop)
+        finally:
+            ready.cancel()
+
+
+@asynccontextmanager
+async def open_product(settings: Settings, *, stop: Stop) -> AsyncIterator[Supervisor]:
+    """Start all that ``run_product`` runs, and end it in order at the end of the context.
+
+    Raises:
+        SettingsError, AuthServiceError, StartupError: As ``run_product``.
+    """
+    listeners = addresses(settings)
+    refuse_taken(listeners)
+    if not any(_counts(settings).values()):
+        raise SettingsError("every listener is null: there is nothing to run")
+    async with AsyncExitStack() as stack:
+        directory = stack.enter_context(open_directory())
+        counters = ProcessCounters(directory)
+        state = _State(stop)
+        if (address := listeners.get("diagnostics.listen")) is not None:
+            pages = Diagnostics(checks=state.checks, metrics=counters.page)
+            await stack.enter_async_context(serve_diagnostics(pages, address))
+        prepared = await stack.enter_async_context(prepare(settings))
+        keepers = [
+            Keeper(spec, counters=counters) for spec in _specs(settings, prepared, directory)
+        ]
+        state.supervisor = await stack.enter_async_context(supervise(keepers))
+        yield state.supervisor
+
+
+class _State:
+    """What readiness is made of: nothing is ready before all has started, nor while it stops."""
+
+    def __init__(self, stop: Stop) -> None:
+        self._stop = stop
+        self.supervisor: Supervisor | None = None
+
+    def checks(self) -> list[Check]:
+        """Return the checks of this moment."""
+        checks = life(started=self.supervisor is not None, stopping=self._stop.asked)
+        return checks + (self.supervisor.checks() if self.supervisor else [])
+
+
+def _counts(settings: Settings) -> dict[Role, int]:
+    """Return how many processes each role gets."""
+    cores = len(os.sched_getaffinity(0))
+    authsvc = settings.authsvc
+    return {
+        "analytics": 1 if settings.analytics.grpc else 0,
+        "authsvc": (authsvc.workers or cores) if authsvc.grpc or authsvc.http else 0,
+        "admin": 1 if settings.admin.listen else 0,
+    }
+
+
+def _specs(settings: Settings, prepared: Prepared, metrics: Path) -> Iterator[ChildSpec]:
+    for role, count in _counts(settings).items():
+        for worker in range(count):
+            yield ChildSpec(
+                role=role,
+                worker=worker,
+                settings=settings,
+                database_url=prepared.database_url,
+                root_key=prepared.root_key if role in NEEDS_ROOT_KEY else None,
+                metrics_dir=str(metrics),
+            )
+
+
+# Whoever does not open credentials does not get what opens them.
+NEEDS_ROOT_KEY: frozenset[Role] = frozenset({"authsvc", "admin"})
+
+
+async def _announce(supervisor: Supervisor) -> None:
+    await supervisor.until_ready()
+    _log.info("ready")

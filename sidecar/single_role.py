@@ -1,0 +1,77 @@
+"""One role in this very process, for one container each."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from sidecar.address import Address
+from sidecar.control import ChildSpec, Role
+from sidecar.diagnostics import Diagnostics, serve_diagnostics
+from sidecar.errors import SettingsError
+from sidecar.ports import refuse_taken
+from sidecar.product import NEEDS_ROOT_KEY
+from sidecar.readiness import Check, life
+from sidecar.settings import Settings, addresses
+from sidecar.startup import prepare
+from sidecar.stopping import Stop
+from sidecar.supervisor import NEEDED
+from sidecar.telemetry import Telemetry
+from sidecar.worker import OpenRole, serve
+
+_DIAGNOSTICS = "diagnostics.listen"
+
+
+async def run_role(role: Role, settings: Settings, stop: Stop, *, open_role: OpenRole) -> None:
+    """Run one role until asked to stop.
+
+    Raises:
+        SettingsError: It cannot be configured as the settings say.
+        AuthServiceError: The database, its schema or its keyring does not fit.
+        StartupError: Something outside did not let the program start.
+    """
+    listeners = _listeners(role, settings)
+    refuse_taken(listeners)
+    telemetry = Telemetry.alone()
+    state = _State(role, stop)
+    async with AsyncExitStack() as stack:
+        if (address := listeners.get(_DIAGNOSTICS)) is not None:
+            pages = Diagnostics(checks=state.checks, metrics=telemetry.page)
+            await stack.enter_async_context(serve_diagnostics(pages, address))
+        prepared = await stack.enter_async_context(prepare(settings))
+        spec = ChildSpec(
+            role=role,
+            worker=0,
+            settings=settings,
+            database_url=prepared.database_url,
+            root_key=prepared.root_key if role in NEEDS_ROOT_KEY else None,
+        )
+        await serve(spec, open_role=open_role, telemetry=telemetry, stop=stop, report=state.report)
+
+
+class _State:
+    """What readiness is made of, from what the role last said."""
+
+    def __init__(self, role: Role, stop: Stop) -> None:
+        self._role = role
+        self._stop = stop
+        self._reported: Mapping[str, bool] | None = None
+
+    def report(self, checks: Mapping[str, bool], /) -> None:
+        """Take what the role says."""
+        self._reported = checks
+
+    def checks(self) -> list[Check]:
+        """Return the checks of this moment."""
+        checks = life(started=self._reported is not None, stopping=self._stop.asked)
+        for name, ok in (self._reported or {}).items():
+            checks.append(Check(f"{self._role}.{name}", ok, self._role in NEEDED))
+        return checks
+
+
+def _listeners(role: Role, settings: Settings) -> dict[str, Address]:
+    found = addresses(settings)
+    own = {name: each for name, each in found.items() if name.startswith(f"{role}.")}
+    if not own:
+        raise SettingsError(f"there is nothing to run as {role}: it listens nowhere")
+    if _DIAGNOSTICS in found:
+        own[_DIAGNOSTICS] = found[_DIAGNOSTICS]
+    return own

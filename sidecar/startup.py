@@ -1,0 +1,88 @@
+"""What must be there before any role: a database with the right schema, and a keyring that opens.
+
+Each step is safe to do in several processes at once, as when one role runs per container.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from authsvc.postgres.database import Database
+from authsvc.postgres.migrate import check_schema, migrate
+from authsvc.root_key import RootKey
+from authsvc.store import KeyringStore
+from sidecar.embedded_postgres import EmbeddedPostgres
+from sidecar.keyring_bootstrap import ensure_keyring
+from sidecar.root_key_file import read_or_generate
+from sidecar.secret import Secret
+from sidecar.settings import Settings, read_root_key
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Where the database is, and what opens its keyring."""
+
+    database_url: Secret
+    root_key: Secret
+
+
+@asynccontextmanager
+async def prepare(settings: Settings) -> AsyncIterator[Prepared]:
+    """Make ready what every role needs; an embedded database runs inside the context.
+
+    Raises:
+        SettingsError: A file of the settings cannot be read.
+        RootKeyError: The root key is not the keyring's.
+        SchemaVersionError: The schema is not one that this program can work with.
+        StoreUnavailableError: The database is away.
+        StartupError: The embedded database cannot be had.
+    """
+    async with open_database(settings) as url:
+        if settings.database.migrate:
+            await bring_up_to_date(url)
+        else:
+            await check_schema(url.reveal())
+        async with Database.open(url.reveal(), pool_size=1) as database:
+            root_key = await _root_key(settings, database.keyring)
+            await ensure_keyring(database.keyring, RootKey.from_base64(root_key.reveal()))
+        yield Prepared(database_url=url, root_key=root_key)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Secret]:
+    """Yield the database's URL; start the embedded one if the settings name none.
+
+    Raises:
+        StartupError: The embedded database cannot be had.
+    """
+    if settings.database.url is not None:
+        yield settings.database.url
+        return
+    async with EmbeddedPostgres(Path(settings.data_dir)) as dsn:
+        yield Secret(dsn)
+
+
+async def bring_up_to_date(url: Secret) -> list[str]:
+    """Apply the migrations that the database lacks; return their names.
+
+    Raises:
+        SchemaVersionError: The schema is newer than this program, or is not its own.
+        StoreUnavailableError: The database is away.
+    """
+    applied = await migrate(url.reveal())
+    if applied:
+        _log.info("database migrated", migrations=applied)
+    return applied
+
+
+async def _root_key(settings: Settings, store: KeyringStore) -> Secret:
+    given = read_root_key(settings)
+    if given is not None:
+        return given
+    has_keyring = bool(await store.load())
+    return read_or_generate(Path(settings.data_dir), has_keyring=has_keyring)
