@@ -1,0 +1,137 @@
+"""Claims about what a worker remembers."""
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from authsvc.cache import BoundedMap, CredentialCache
+from authsvc.decision import Identity
+from authsvc.entities import Consumer
+from authsvc.store import KnownConsumer
+
+CAPACITY = 4
+
+
+def identity_of(consumer_id: str, credential_id: str = "k") -> Identity:
+    consumer = Consumer(id=consumer_id, created_at=0, updated_at=0, username=consumer_id)
+    return Identity(KnownConsumer(consumer, ()), credential_id)
+
+
+def test_a_full_map_forgets_what_was_used_longest_ago() -> None:
+    remembered: BoundedMap[str, int] = BoundedMap(2)
+    assert remembered.put("a", 1) is None
+    assert remembered.put("b", 2) is None
+    assert remembered.get("a") == 1
+    assert remembered.put("c", 3) == 2
+    assert (remembered.get("a"), remembered.get("b"), remembered.get("c")) == (1, None, 3)
+
+
+def test_replacing_an_entry_of_a_full_map_forgets_nothing_else() -> None:
+    remembered: BoundedMap[str, int] = BoundedMap(1)
+    remembered.put("a", 1)
+    assert remembered.put("a", 2) is None
+    assert remembered.pop("a") == 2
+    assert remembered.pop("a") is None
+
+
+def test_a_map_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        BoundedMap(0)
+
+
+def test_a_forgotten_consumer_takes_all_its_keys_along() -> None:
+    cache = CredentialCache()
+    cache.remember(b"1", identity_of("bob"))
+    cache.remember(b"2", identity_of("bob"))
+    cache.remember(b"3", identity_of("alice"))
+    cache.forget_consumer("bob")
+    assert cache.find(b"1") is None
+    assert cache.find(b"2") is None
+    assert cache.find(b"3") == identity_of("alice")
+
+
+def test_a_key_that_changed_hands_is_not_forgotten_with_its_former_owner() -> None:
+    cache = CredentialCache()
+    cache.remember(b"1", identity_of("bob"))
+    cache.remember(b"1", identity_of("alice"))
+    cache.forget_consumer("bob")
+    assert cache.find(b"1") == identity_of("alice")
+
+
+def test_a_key_is_known_or_unknown_but_never_both() -> None:
+    cache = CredentialCache()
+    cache.remember(b"1", identity_of("bob"))
+    cache.remember_unknown(b"1")
+    assert cache.find(b"1") is None
+    assert cache.is_unknown(b"1")
+    cache.remember(b"1", identity_of("bob"))
+    assert not cache.is_unknown(b"1")
+
+
+digests = st.sampled_from([bytes([number]) for number in range(8)])
+consumers = st.sampled_from(["bob", "alice", "carol"])
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """The cache beside a plain dictionary that never has to forget."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = CredentialCache(credentials=CAPACITY, unknown=CAPACITY)
+        self.known: dict[bytes, Identity] = {}
+        self.unknown: set[bytes] = set()
+
+    @rule(digest=digests, consumer=consumers)
+    def remember(self, digest: bytes, consumer: str) -> None:
+        self.cache.remember(digest, identity_of(consumer))
+        self.known[digest] = identity_of(consumer)
+        self.unknown.discard(digest)
+        assert self.cache.find(digest) == identity_of(consumer)
+
+    @rule(digest=digests)
+    def remember_unknown(self, digest: bytes) -> None:
+        self.cache.remember_unknown(digest)
+        self.unknown.add(digest)
+        self.known.pop(digest, None)
+        assert self.cache.is_unknown(digest)
+
+    @rule(digest=digests)
+    def forget_digest(self, digest: bytes) -> None:
+        self.cache.forget_digest(digest)
+        self.known.pop(digest, None)
+        self.unknown.discard(digest)
+
+    @rule(consumer=consumers)
+    def forget_consumer(self, consumer: str) -> None:
+        self.cache.forget_consumer(consumer)
+        self.known = {
+            digest: identity
+            for digest, identity in self.known.items()
+            if identity.owner.consumer.id != consumer
+        }
+
+    @rule()
+    def clear(self) -> None:
+        self.cache.clear()
+        self.known.clear()
+        self.unknown.clear()
+
+    @invariant()
+    def nothing_forgotten_is_remembered(self) -> None:
+        for digest in (bytes([number]) for number in range(8)):
+            found = self.cache.find(digest)
+            assert found is None or found == self.known.get(digest)
+            assert not self.cache.is_unknown(digest) or digest in self.unknown
+
+    @invariant()
+    def memory_is_bounded_in_the_index_of_consumers_too(self) -> None:
+        known, unknown = self.cache.sizes
+        assert known <= CAPACITY
+        assert unknown <= CAPACITY
+        assert sum(len(digests) for digests in self.cache._of_consumer.values()) == known
+        assert all(self.cache._of_consumer.values())
+
+
+CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCacheMachine = CacheMachine.TestCase
