@@ -4,11 +4,16 @@
 first.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+from analytics import accesslog
+from analytics.errors import ListenError
+from analytics.moesif import MoesifCollector
+from analytics.pipeline import Pipeline
 from authsvc.authenticator import Authenticator
 from authsvc.extauthz import grpc as grpc_face
 from authsvc.extauthz import http as http_face
@@ -20,8 +25,13 @@ from authsvc.resolver import Resolver
 from authsvc.root_key import RootKey
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
+from sidecar.address import parse_address
+from sidecar.admin.app import create_admin_app
+from sidecar.admin.server import AdminServer
 from sidecar.control import ChildSpec
 from sidecar.errors import SettingsError, StartupError
+from sidecar.moesif_source import MoesifSetup, follow_setup
+from sidecar.settings import read_token
 from sidecar.telemetry import Telemetry
 
 
@@ -89,6 +99,69 @@ async def _open_authsvc(
     return OpenedRole({"database": lambda: follower.is_fresh})
 
 
+async def _open_analytics(
+    spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
+) -> OpenedRole:
+    address = spec.settings.analytics.grpc
+    if address is None:
+        raise SettingsError("analytics.grpc: nothing to listen on")
+    collector = await stack.enter_async_context(MoesifCollector())
+    pipeline = await stack.enter_async_context(
+        Pipeline(collector=collector, metrics=telemetry.analytics)
+    )
+    followed = _Flag()
+
+    def use(setup: MoesifSetup) -> None:
+        pipeline.configure(
+            setup.scopes, credential_names=setup.credential_names, topology=setup.topology
+        )
+
+    # In the background: Envoy's log is taken from the start, also while the database is away.
+    default = default_policy(spec.settings.authsvc.default_plugin)
+    following = follow_setup(stores, default=default, use=use, followed=followed.set)
+    stack.push_async_callback(_cancel, asyncio.create_task(following, name="moesif-setup"))
+    face = accesslog.serve(address, open_stream=pipeline.open_stream, metrics=telemetry.analytics)
+    await stack.enter_async_context(_listening(face, "analytics.grpc", address))
+    return OpenedRole({"database": followed.is_set})
+
+
+async def _open_admin(
+    spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
+) -> OpenedRole:
+    listen = spec.settings.admin.listen
+    if listen is None:
+        raise SettingsError("admin.listen: nothing to listen on")
+    app = create_admin_app(
+        stores=stores,
+        sealer=Sealer.unwrap(await stores.keyring.load(), _root_key(spec)),
+        token=read_token(spec.settings),
+        on_request=telemetry.admin.requested,
+    )
+    address = parse_address(listen)
+    await stack.enter_async_context(
+        _listening(AdminServer(app, address=address), "admin.listen", listen)
+    )
+    return OpenedRole({})
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
+
+
+class _Flag:
+    """One thing that is so or not."""
+
+    def __init__(self) -> None:
+        self._value = False
+
+    def set(self, value: bool) -> None:
+        self._value = value
+
+    def is_set(self) -> bool:
+        return self._value
+
+
 def default_policy(config: Mapping[str, object] | None) -> KeyAuthConfig | None:
     """Return what applies where no plugin is configured; None: refuse."""
     return None if config is None else parse_key_auth(config)
@@ -102,19 +175,20 @@ def _root_key(spec: ChildSpec) -> RootKey:
 
 @asynccontextmanager
 async def _listening(
-    serving: AbstractAsyncContextManager[str], setting: str, address: str
-) -> AsyncIterator[str]:
+    serving: AbstractAsyncContextManager[object], setting: str, address: str
+) -> AsyncIterator[None]:
     """Enter a face; an address that cannot be listened on is the operator's mistake."""
     async with AsyncExitStack() as stack:
         try:
-            bound = await stack.enter_async_context(serving)
-        except OSError as error:
-            why = error.strerror or "in use"
-            raise SettingsError(f"{setting}: cannot listen on {address}: {why}") from None
-        yield bound
+            await stack.enter_async_context(serving)
+        except (OSError, ListenError):
+            raise SettingsError(f"{setting}: cannot listen on {address}") from None
+        yield
 
 
 _Opener = Callable[[ChildSpec, Stores, Telemetry, AsyncExitStack], Awaitable[OpenedRole]]
 _ROLES: Mapping[str, _Opener] = {
     "authsvc": _open_authsvc,
+    "analytics": _open_analytics,
+    "admin": _open_admin,
 }

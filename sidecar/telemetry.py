@@ -22,6 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.values import MultiProcessValue
 
 from sidecar.admin_metrics import AdminCounters
+from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.auth_metrics import AuthCounters
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -57,6 +58,11 @@ class Telemetry:
     def auth(self) -> AuthCounters:
         """What authsvc counts."""
         return AuthCounters(self._registry)
+
+    @cached_property
+    def analytics(self) -> AnalyticsCounters:
+        """What analytics counts."""
+        return AnalyticsCounters(self._registry)
 
     @cached_property
     def admin(self) -> AdminCounters:
@@ -108,7 +114,8 @@ class ProcessCounters:
 
 
 def _new_registry() -> CollectorRegistry:
-    disable_created_metrics()  # a second series for each counter, which nobody asks for
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library is not
+    # a second series for each counter, which nobody asks for
     return CollectorRegistry()
 
 
