@@ -85,12 +85,7 @@ async def serve(
     """
     health = Health(SERVICE, BODY_SERVICE)
     handler = CheckHandler(authenticator=authenticator, metrics=metrics)
-    server = grpc.aio.server(
-        options=[
-            ("grpc.so_reuseport", 0 if address.startswith("unix:") else 1),
-            ("grpc.max_receive_message_length", MAX_MESSAGE_LENGTH),
-        ]
-    )
+    server = _make_server(address)
     methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
         "Check": grpc.unary_unary_rpc_method_handler(handler.check)
     }
@@ -117,3 +112,12 @@ async def serve(
         finally:
             health.end_watches()
             await server.stop(STOP_SECONDS)
+
+
+def _make_server(address: str) -> grpc.aio.Server:
+    return grpc.aio.server(
+        options=[
+            ("grpc.so_reuseport", 0 if address.startswith("unix:") else 1),
+            ("grpc.max_receive_message_length", MAX_MESSAGE_LENGTH),
+        ]
+    )

@@ -1,0 +1,201 @@
+"""The rules of CONTRIBUTING.md that no linter knows.
+
+Every exception stands in a table with its reason, and a test fails when it is no longer needed.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("sidecar", "authsvc", "analytics")
+WRITTEN = (*PACKAGES, "bench", "tests")
+GENERATED = "pb"  # folders of protoc's output
+
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 40
+
+BANNED_NAMES = {"utils", "util", "helpers", "common", "base", "core", "misc", "manager"}
+
+# path, or path::function -> why it may be longer
+LONG = {
+    "analytics/codec.py::_record": "one line per field of an entry, and nothing else",
+    "sidecar/admin/catalogue.py::make_resources": "one entry per endpoint, and nothing else",
+    "sidecar/auth_metrics.py::__init__": "one statement per metric, and nothing else",
+}
+
+# Where a secret is shown to those who need it: `reveal` of a key, a sealed key, or a setting.
+REVEALS = {
+    "analytics/moesif.py": "the application id, in the header that the collector asks for",
+    "authsvc/prefixed_key.py": "a checksum over the key, before any look-up",
+    "authsvc/resolver.py": "the key's length, before it is digested",
+    "authsvc/sealing.py": "the crypto itself: digest, seal, open, compare",
+    "sidecar/admin/guard.py": "the Admin API's token, to compare with what was sent",
+    "sidecar/admin/key_auth_enc.py": "the Admin API shows a key to who may see it",
+    "sidecar/admin_client.py": "the Admin API's token, in the command line's requests",
+    "sidecar/app.py": "the composition root: database address and root key",
+    "sidecar/settings.py": "the settings for a child process, over the control socket",
+    "sidecar/settings_checks.py": "settings are checked, and never shown",
+    "sidecar/settings_sources.py": "a secret that was given as a file takes its variable's place",
+    "sidecar/startup.py": "the composition of what must be there before any role",
+}
+
+# path::function -> why nothing narrower will do there
+BLANKET_EXCEPTS = {
+    "analytics/delivery.py::_post": "a fault must not end the delivery of all that follows",
+    "analytics/pipeline.py::_queue": "one entry must not end a stream of thousands",
+    "authsvc/extauthz/grpc.py::check": "the face: a denial, never a failed rpc",
+    "authsvc/extauthz/http.py::check": "the face: a denial, never a broken answer",
+    "authsvc/follower.py::_follow": "a worker must not go on trusting its memory after a fault",
+    "sidecar/admin/app.py::boundary": "the face: every error ends in an answer",
+    "sidecar/redaction.py::_representation": "a foreign repr must not cost a log line",
+    "sidecar/worker.py::_be": "the outermost boundary of a process",
+}
+
+PRINTING = ("sidecar/cli/", "bench/")
+
+TEXT_SUFFIXES = {".cfg", ".json", ".md", ".proto", ".py", ".pyi", ".sh", ".sql", ".toml", ".yaml"}
+TEXT_FOLDERS = (*WRITTEN, "deploy", "docs", "proto", ".ci")
+# A home, or a checkout, of somebody's machine; `/home/you` stands for anybody's.
+MACHINE_PATH = re.compile(r"/(?:home|Users|root|work|mnt|media)/(?!you\b)[\w.-]+")
+
+
+def sources(*folders: str) -> list[Path]:
+    """Return the hand-written Python files below folders of the project."""
+    return [
+        path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if GENERATED not in path.relative_to(ROOT).parts
+    ]
+
+
+def name_of(path: Path) -> str:
+    """Return a path as it is written in the tables above."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def parse(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function of a tree, methods and inner ones too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def docstring_lines(tree: ast.AST) -> int:
+    """Return how many lines the docstrings within a tree take."""
+    documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+    strings = [
+        node.body[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, documented) and ast.get_docstring(node) is not None
+    ]
+    return sum(string.end_lineno - string.lineno + 1 for string in strings)
+
+
+def lengths() -> dict[str, tuple[int, int]]:
+    """Return the lines without docstrings, and their limit, of every file and function."""
+    found = {}
+    for path in sources(*WRITTEN):
+        tree = parse(path)
+        lines = len(path.read_text().splitlines()) - docstring_lines(tree)
+        found[name_of(path)] = (lines, MAX_FILE_LINES)
+        for function in functions(tree):
+            lines = function.end_lineno - function.lineno + 1 - docstring_lines(function)
+            found[f"{name_of(path)}::{function.name}"] = (lines, MAX_FUNCTION_LINES)
+    return found
+
+
+def calls_to_reveal() -> set[str]:
+    """Return the files that call a method named ``reveal``."""
+    return {
+        name_of(path)
+        for path in sources(*PACKAGES)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute) and node.attr == "reveal"
+    }
+
+
+def blanket_excepts() -> set[str]:
+    """Return the innermost functions that catch everything."""
+    found = set()
+    for path in sources(*PACKAGES):
+        tree = parse(path)
+        owners = {
+            handler: function.name  # the innermost function comes last
+            for function in functions(tree)
+            for handler in ast.walk(function)
+            if isinstance(handler, ast.ExceptHandler)
+        }
+        for handler in ast.walk(tree):
+            if isinstance(handler, ast.ExceptHandler) and catches_everything(handler):
+                found.add(f"{name_of(path)}::{owners.get(handler, '')}")
+    return found
+
+
+def catches_everything(handler: ast.ExceptHandler) -> bool:
+    """Tell whether a handler stands for any exception."""
+    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(
+        kind is None or (isinstance(kind, ast.Name) and kind.id in {"Exception", "BaseException"})
+        for kind in caught
+    )
+
+
+def test_files_and_functions_are_short() -> None:
+    too_long = {name for name, (lines, limit) in lengths().items() if lines > limit}
+    assert too_long == set(LONG)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_of_a_package_has_an_init_file(package: str) -> None:
+    # Without one, import-linter does not see what is inside, and its contracts hold vacuously.
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    assert not {name_of(folder) for folder in folders if not (folder / "__init__.py").exists()}
+
+
+def test_modules_are_named_for_what_they_hold() -> None:
+    parts = {part for path in sources(*WRITTEN) for part in path.relative_to(ROOT).parts}
+    named = {part.removesuffix(".py") for part in parts}
+    assert not named & BANNED_NAMES
+
+
+def test_only_the_command_line_and_the_bench_print() -> None:
+    printing = {
+        name_of(path)
+        for path in sources(*WRITTEN)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Name) and node.id == "print"
+    }
+    assert not {name for name in printing if not name.startswith(PRINTING)}
+
+
+def test_secrets_are_revealed_only_where_the_table_says_why() -> None:
+    assert calls_to_reveal() == set(REVEALS)
+
+
+def test_everything_is_caught_only_where_the_table_says_why() -> None:
+    assert blanket_excepts() == set(BLANKET_EXCEPTS)
+
+
+def test_no_file_names_a_path_of_somebodys_machine() -> None:
+    named = {
+        name_of(path): MACHINE_PATH.findall(path.read_text())
+        for folder in TEXT_FOLDERS
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in TEXT_SUFFIXES and path != Path(__file__)
+    }
+    named |= {
+        path.name: MACHINE_PATH.findall(path.read_text())
+        for path in ROOT.iterdir()
+        if path.suffix in TEXT_SUFFIXES or path.name == "Makefile"
+    }
+    assert not {name: found for name, found in named.items() if found}
