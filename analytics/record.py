@@ -1,0 +1,91 @@
+"""One finished request, as Envoy's access log tells it, in plain values.
+
+Nothing here is masked yet: paths, headers and tags may hold credentials.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Which Envoy sent an entry, and under which log name; empty where it did not say."""
+
+    node: str = ""
+    cluster: str = ""
+    log_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What authsvc said about the request: verified, unlike anything in its headers.
+
+    ``result`` is ``allow``, ``deny`` or ``error``. The rest is None where authsvc did not know it.
+    """
+
+    result: str | None = None
+    reason: str | None = None
+    consumer_id: str | None = None
+    username: str | None = None
+    custom_id: str | None = None
+    credential_id: str | None = None
+    anonymous: bool = False
+    user_id: str | None = None
+    company_id: str | None = None
+    transaction_id: str | None = None
+    blocked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRecord:
+    """One finished request.
+
+    Times are nanoseconds: ``started`` since the epoch, the others since ``started``, and None if
+    that point was not reached. Sizes are bytes. A text that Envoy left out is empty. Names of
+    headers and trailers are in lower case; pseudo headers are not among them.
+    """
+
+    started: int
+    duration: int | None = None
+    request_read: int | None = None
+    upstream_first_byte: int | None = None
+    upstream_last_byte: int | None = None
+
+    method: str = ""
+    scheme: str = ""
+    authority: str = ""
+    path: str = ""  # with its query, as the upstream got it
+    original_path: str = ""  # before a rewrite; empty if there was none
+    protocol: str = ""
+    request_id: str = ""
+    request_headers: Mapping[str, str]
+    request_headers_size: int = 0
+    request_body_size: int = 0
+    tls_version: str = ""
+    server_name: str = ""  # of the TLS handshake
+
+    client_address: str = ""  # as Envoy resolved it, with the proxies that it trusts
+    peer_address: str = ""  # of the connection
+    local_address: str = ""  # host:port that was connected to
+
+    status: int | None = None  # None: nothing was answered, as when the client left
+    grpc_status: int | None = None  # None: not a gRPC call, or not logged
+    response_headers: Mapping[str, str]
+    response_headers_size: int = 0
+    response_body_size: int = 0
+    code_details: str = ""
+    flags: tuple[str, ...] = ()  # Envoy's short names, such as UF
+
+    route: str | None = None
+    service: str | None = None
+    upstream_cluster: str = ""
+    upstream_address: str = ""
+    upstream_failure: str = ""
+    attempts: int = 0
+    tags: Mapping[str, str]
+    verdict: Verdict | None = None  # None: authsvc was not asked, or did not answer
+
+    @property
+    def is_grpc(self) -> bool:
+        """Whether the client made a gRPC call."""
+        return self.request_headers.get("content-type", "").startswith("application/grpc")
