@@ -1,1 +1,9 @@
-"""The Kong-compatible Admin API."""
+"""The Kong-compatible Admin API.
+
+``create_admin_app`` makes it, ``AdminServer`` serves it.
+"""
+
+from sidecar.admin.app import AdminMetrics, create_admin_app, describe_node
+from sidecar.admin.server import AdminServer
+
+__all__ = ["AdminMetrics", "AdminServer", "create_admin_app", "describe_node"]

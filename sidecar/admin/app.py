@@ -1,0 +1,194 @@
+"""The Admin API as an aiohttp application: what HTTP is about it, and nothing else."""
+
+import asyncio
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any, Protocol
+from uuid import uuid4
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from authsvc.sealing import Sealer
+from authsvc.store import Stores
+from sidecar.admin.applied import AppliedWait
+from sidecar.admin.arguments import Arguments
+from sidecar.admin.call import Call, Reply
+from sidecar.admin.catalogue import entity_endpoints, make_resources, tag_endpoints
+from sidecar.admin.documents import Clock
+from sidecar.admin.error_responses import problem_of
+from sidecar.admin.guard import Guard
+from sidecar.admin.information import Information, Node, Traffic
+from sidecar.admin.payload import check_content_type, decode_payload
+from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
+from sidecar.admin.routing import Match, Routes
+from sidecar.secret import Secret
+
+MAX_BODY = 10 * 2**20  # bytes, as Kong
+_BODY_LIMIT = 30.0  # seconds that a client has to send its body in
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_ROUTE = web.RequestKey("route", str)  # the matched endpoint's template, for the metrics
+GUARDED = web.AppKey("guarded", bool)
+"""Whether every request must bring a token."""
+
+
+class AdminMetrics(Protocol):
+    """Implemented by the process shell."""
+
+    def __call__(self, *, method: str, route: str, status: int) -> None:
+        """Count an answered request; all labels are from small fixed sets. Never raises."""
+
+
+def ignore(*, method: str, route: str, status: int) -> None:
+    """Count nothing."""
+
+
+def create_admin_app(
+    *,
+    stores: Stores,
+    sealer: Sealer,
+    token: Secret | None = None,
+    clock: Clock = time.time,
+    node: Node | None = None,
+    on_request: AdminMetrics = ignore,
+    applied_limit: float = 10.0,
+) -> web.Application:
+    """Make the Admin API.
+
+    Args:
+        stores: Where everything is kept.
+        sealer: Seals and opens keys.
+        token: What every request must bring; None: only this host may ask.
+        clock: Returns the epoch seconds.
+        node: What ``/`` says of this process.
+        on_request: Counts requests.
+        applied_limit: For how many seconds ``?wait=applied`` waits.
+    """
+    traffic = Traffic()
+    information = Information(node=node or describe_node(), stores=stores, traffic=traffic)
+    endpoints = [
+        *information.endpoints(),
+        *entity_endpoints(make_resources(stores, sealer, clock=clock)),
+        *tag_endpoints(stores),
+    ]
+    routes = Routes([*endpoints, information.index(endpoints)])
+    wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
+    guard = Guard(token)
+    front = _Front(guard, routes, wait)
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[_boundary(traffic, on_request)])
+    app[GUARDED] = guard.asks_for_token
+    app.router.add_route("*", "/{path:.*}", front.answer)
+    return app
+
+
+def describe_node(configuration: Mapping[str, Any] | None = None) -> Node:
+    """Return what there is to say of this process; ``configuration`` is shown to clients."""
+    return Node(
+        id=str(uuid4()),
+        hostname=platform.node(),
+        version=version("tollkeeper"),
+        configuration=configuration or {"database": "postgres"},
+    )
+
+
+class _Front:
+    """From an HTTP request to a handler's reply, in Kong's order of checks."""
+
+    def __init__(self, guard: Guard, routes: Routes, wait: AppliedWait) -> None:
+        self._guard = guard
+        self._routes = routes
+        self._wait = wait
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self._guard.check(method=request.method, scheme=request.scheme, headers=_headers(request))
+        path, _, query = request.raw_path.partition("?")
+        match = self._routes.match(path)
+        if match is None:
+            raise not_found()
+        request[_ROUTE] = match.endpoint.template
+        if request.method == "OPTIONS":
+            return web.Response(status=204, headers={"Allow": match.endpoint.allowed})
+        return _response(await self._reply(request, match, path, Arguments.parse(query)))
+
+    async def _reply(
+        self, request: web.Request, match: Match, path: str, arguments: Arguments
+    ) -> Reply:
+        has_body = request.method in _WITH_BODY
+        content_types = request.headers.getall("Content-Type", [])
+        if has_body:
+            check_content_type(content_types)
+        handler = match.endpoint.handler(request.method)
+        if handler is None:
+            raise method_not_allowed(match.endpoint.allowed)
+        wanted = self._wait.is_wanted(arguments)
+        call = Call(path=path.removesuffix("/"), segments=match.segments, arguments=arguments)
+        if has_body:
+            body = await _read(request)
+            payload = decode_payload(content_types[0] if content_types else None, body)
+            call = Call(
+                path=call.path, segments=call.segments, arguments=arguments, payload=payload
+            )
+        reply = await handler(call)
+        if wanted:
+            await self._wait.wait(reply)
+        return reply
+
+
+def _boundary(traffic: Traffic, on_request: AdminMetrics) -> Middleware:
+    @web.middleware
+    async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.monotonic()
+        traffic.total += 1
+        traffic.active += 1
+        try:
+            response = await handler(request)
+        except Exception as error:  # noqa: BLE001 - the face: every error ends in an answer here
+            response = _refusal(problem_of(error))
+        finally:
+            traffic.active -= 1
+        milliseconds = int((time.monotonic() - started) * 1000)
+        response.headers["X-Kong-Admin-Latency"] = str(milliseconds)
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Server"] = "tollkeeper"
+        method = request.method if request.method in _KNOWN_METHODS else "other"
+        on_request(method=method, route=request.get(_ROUTE, "unmatched"), status=response.status)
+        return response
+
+    return boundary
+
+
+def _headers(request: web.Request) -> dict[str, tuple[str, ...]]:
+    names = {name.lower() for name in request.headers}
+    return {name: tuple(request.headers.getall(name)) for name in names}
+
+
+async def _read(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_BODY_LIMIT):
+            return await request.read()
+    except TimeoutError:
+        raise plain(408, "Request timeout") from None
+
+
+def _response(reply: Reply) -> web.Response:
+    return _json(reply.status, reply.body)
+
+
+def _refusal(problem: ProblemError) -> web.Response:
+    response = _json(problem.status, problem.body)
+    response.headers.update(problem.headers)
+    return response
+
+
+def _json(status: int, body: Mapping[str, Any] | None) -> web.Response:
+    if body is None:
+        return web.Response(status=status)
+    return web.Response(
+        status=status,
+        body=orjson.dumps(body),
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )

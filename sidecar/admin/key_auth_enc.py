@@ -1,0 +1,97 @@
+"""Credentials: the keys of consumers. Shown in clear, kept sealed, found by their blind index."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from authsvc.apikey import ApiKey
+from authsvc.entities import StoredCredential
+from authsvc.sealing import Sealer
+from sidecar.admin.consumers import CUSTOM_ID, USERNAME
+from sidecar.admin.containers import Automatic, Field, Reference
+from sidecar.admin.expiry import remaining
+from sidecar.admin.kinds import Text
+from sidecar.admin.schema import CREATED_AT, ID, TAGS, Schema
+
+_LONGEST = 4096  # bytes: what still fits into a request's headers
+
+
+def generate_key() -> str:
+    """Return a new random key."""
+    return ApiKey.generate().reveal().decode()
+
+
+CONSUMER = Field(
+    kind=Reference(entity="consumers", names={"username": USERNAME, "custom_id": CUSTOM_ID}),
+    required=True,
+    doc="Whose it is.",
+)
+SCHEMA = Schema(
+    name="keyauth_enc_credentials",
+    fields={
+        "id": ID,
+        "created_at": CREATED_AT,
+        "consumer": CONSUMER,
+        "key": Field(
+            kind=Text(max_length=_LONGEST),
+            automatic=Automatic.GENERATED,
+            generate=generate_key,
+            secret=True,
+            doc="The key, unique; 32 random letters and digits unless given.",
+        ),
+        "tags": TAGS,
+    },
+    endpoint_key="key",
+    ttl=True,
+)
+_FIELDS = {"consumer_id": "consumer", "digest": "key", "sealed_key": "key"}
+
+
+class CredentialCodec:
+    """Seals keys on the way in and opens them on the way out."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def show(self, entity: StoredCredential, *, now: float) -> dict[str, Any]:
+        """Return the credential with its key in clear.
+
+        Raises:
+            KeyringError: The row is not as it was sealed.
+        """
+        key = self._sealer.reveal(entity)
+        return {**self.show_sealed(entity, now=now), "key": key.reveal().decode()}
+
+    def show_sealed(self, entity: StoredCredential, *, now: float) -> dict[str, Any]:
+        """Return the credential without its key, and the seconds that it still has as ``ttl``."""
+        return {
+            "id": entity.id,
+            "created_at": entity.created_at,
+            "consumer": {"id": entity.consumer_id},
+            "key": None,
+            "tags": None if entity.tags is None else list(entity.tags),
+            "ttl": remaining(entity.expires_at, now=now),
+        }
+
+    def build(self, document: Mapping[str, Any], *, expires_at: int | None) -> StoredCredential:
+        """Seal the key of a complete, valid credential."""
+        tags = document["tags"]
+        return self._sealer.seal(
+            ApiKey.from_text(document["key"]),
+            credential_id=document["id"],
+            consumer_id=document["consumer"]["id"],
+            created_at=document["created_at"],
+            expires_at=expires_at,
+            tags=None if tags is None else tuple(tags),
+        )
+
+    def key(self, name: str) -> dict[str, object]:
+        """Return the blind index that the store is asked for."""
+        return {"digest": self._sealer.digest(ApiKey.from_text(name))}
+
+    def field_of(self, column: str) -> str:
+        """Return the API's name of a stored field."""
+        return _FIELDS.get(column, column)
+
+    def collision(self, columns: Sequence[str], document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values that collided."""
+        return {name: document[name] for name in map(self.field_of, columns)}

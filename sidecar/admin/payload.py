@@ -1,0 +1,104 @@
+"""The body of a request as the object that it spells: JSON, urlencoded or multipart."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+import multipart  # type: ignore[import-untyped]  # ships no types; what we call is two functions
+import orjson
+
+from sidecar.admin.arguments import MAX_ARGUMENTS, Arguments, is_utf8
+from sidecar.admin.form import nest
+from sidecar.admin.problems import ProblemError, plain
+
+JSON = "application/json"
+URLENCODED = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What was sent. ``is_form``: its values are texts whose meaning the schema has to tell."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    is_form: bool = False
+
+
+def check_content_type(content_types: Sequence[str]) -> None:
+    """Refuse a request by its Content-Type headers alone, before its body is read.
+
+    Raises:
+        ProblemError: 415 without a body for a type that is not understood, 400 for several.
+    """
+    if len(content_types) > 1:
+        raise plain(400, "Only one Content-Type header is allowed")
+    if content_types and _media_type(content_types[0]) not in _DECODERS:
+        raise ProblemError(415, None)
+
+
+def decode_payload(content_type: str | None, body: bytes) -> Payload:
+    """Return what a body spells.
+
+    Raises:
+        ProblemError: It does not spell an object, or has no type.
+    """
+    if content_type is None:
+        if body:
+            raise ProblemError(415, None)
+        return Payload()
+    return _DECODERS[_media_type(content_type)](content_type, body)
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
+def _json(_content_type: str, body: bytes) -> Payload:
+    try:
+        values = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        values = None
+    if not isinstance(values, dict):
+        raise plain(400, "Cannot parse JSON body")
+    return Payload(values)
+
+
+def _urlencoded(_content_type: str, body: bytes) -> Payload:
+    text = body.decode("utf-8", "surrogateescape")
+    return _form(Arguments.parse(text).pairs)
+
+
+def _multipart(content_type: str, body: bytes) -> Payload:
+    if not body:
+        return Payload(is_form=True)
+    return _form(tuple(_parts(content_type, body)))
+
+
+def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
+    boundary = multipart.parse_options_header(content_type)[1].get("boundary")
+    if not boundary:
+        raise plain(400, "Cannot parse multipart body")
+    parser = multipart.MultipartParser(
+        BytesIO(body),
+        boundary,
+        part_limit=MAX_ARGUMENTS,
+        spool_limit=len(body),
+        memory_limit=len(body),
+    )
+    try:
+        for part in parser:
+            yield part.name, part.raw.decode("utf-8", "surrogateescape")
+    except multipart.ParserLimitReached:
+        raise plain(400, "Too many arguments") from None
+    except (multipart.MultipartError, ValueError):
+        raise plain(400, "Cannot parse multipart body") from None
+
+
+def _form(pairs: tuple[tuple[str, str | None], ...]) -> Payload:
+    if not all(is_utf8(name) and is_utf8(value or "") for name, value in pairs):
+        raise plain(400, "The body is not valid UTF-8")
+    return Payload(nest(pairs), is_form=True)
+
+
+_DECODERS = {JSON: _json, URLENCODED: _urlencoded, MULTIPART: _multipart}

@@ -1,0 +1,304 @@
+"""Entities of one kind as the API reads and writes them, whatever the path that led to them."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic
+
+import structlog
+
+from authsvc.entities import Entity
+from authsvc.errors import ForeignKeyViolationError, KeyringError
+from authsvc.store import EntityStore
+from sidecar.admin import problems
+from sidecar.admin.arguments import is_utf8
+from sidecar.admin.call import Call
+from sidecar.admin.codec import Codec, E
+from sidecar.admin.documents import Clock, Documents
+from sidecar.admin.expiry import expiry, parse_ttl
+from sidecar.admin.kinds import is_uuid
+from sidecar.admin.paging import envelope, page_size, page_start
+from sidecar.admin.payload import Payload
+from sidecar.admin.problems import ProblemError
+from sidecar.admin.references import Referable
+from sidecar.admin.row_locks import RowLocks
+from sidecar.admin.schema import Schema
+from sidecar.admin.tag_filter import parse_tag_filter
+from sidecar.admin.violations import written
+
+_log = structlog.get_logger(__name__)
+Vetting = Callable[[E], Awaitable[None]]
+"""Raises a ProblemError if an entity must not be written."""
+
+_ATTEMPTS = 5  # of an upsert, while others create and delete the same entity
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The entity that a nested path goes through: ``field`` refers to it."""
+
+    field: str
+    id: str
+
+    @property
+    def column(self) -> str:
+        """The stored field that holds the owner's id."""
+        return f"{self.field}_id"
+
+    def owns(self, entity: Entity) -> bool:
+        """Tell whether an entity belongs to this owner."""
+        return bool(getattr(entity, self.column) == self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[E]):
+    """An entity after a write, and the seq of the change."""
+
+    entity: E
+    seq: int
+
+
+class Resource(Generic[E]):
+    """All entities of one kind.
+
+    ``others`` are the resources by name, among them those that references lead to. ``vet`` has a
+    last look at what is about to be written.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        store: EntityStore[E],
+        codec: Codec[E],
+        others: Mapping[str, Referable],
+        clock: Clock,
+        vet: Vetting[E] | None = None,
+    ) -> None:
+        self.schema = schema
+        self._store = store
+        self._vet = vet
+        self._codec = codec
+        self._documents = Documents(schema, others=others, clock=clock)
+        self._clock = clock
+        self._locks = RowLocks()
+
+    async def get(self, entity_id: str) -> E | None:
+        """Return the entity with this id."""
+        return await self._store.get(entity_id)
+
+    async def find(self, **fields: object) -> E | None:
+        """Return the one entity with these values."""
+        return await self._store.find(**fields)
+
+    async def locate(self, segment: str, owner: Owner | None = None) -> E | None:
+        """Return the entity that a path's segment means: an id by its looks, else a name.
+
+        Raises:
+            ProblemError: The segment cannot mean any.
+        """
+        entity = await self._look_up(segment, owner)
+        return None if entity and owner and not owner.owns(entity) else entity
+
+    def show(self, entity: E) -> dict[str, Any]:
+        """Return an entity as the API shows it.
+
+        Raises:
+            KeyringError: It holds a sealed value that does not open.
+        """
+        try:
+            return self._codec.show(entity, now=self._clock())
+        except KeyringError:
+            _log.error("a stored value does not open", entity=self.schema.name, entity_id=entity.id)
+            raise
+
+    async def page(self, call: Call, owner: Owner | None = None) -> dict[str, Any]:
+        """Return the page of a list that a request asks for.
+
+        Raises:
+            ProblemError: It asks for an impossible one.
+        """
+        tags = parse_tag_filter(call.arguments)
+        size = page_size(call.arguments)
+        after = page_start(call.arguments)
+        rows = await self._store.page(
+            size=size + 1,
+            after=after[0] if after else None,
+            tags=None if owner else tags,  # below an owner Kong checks the filter and ignores it
+            **({owner.column: owner.id} if owner else {}),
+        )
+        return envelope(
+            rows,
+            size=size,
+            path=call.path,
+            arguments=call.arguments,
+            show=self.show_listed,
+            position=lambda row: [row.id],
+            carried=("size",) if owner else ("tags", "size"),
+        )
+
+    def show_listed(self, entity: E) -> dict[str, Any]:
+        """Return an entity as lists show it: one that does not open must not hide the others."""
+        try:
+            return self.show(entity)
+        except KeyringError:
+            return self._codec.show_sealed(entity, now=self._clock())
+
+    async def insert(self, payload: Payload, owner: Owner | None = None) -> Written[E]:
+        """Create an entity.
+
+        Raises:
+            ProblemError: It is not valid, or collides.
+        """
+        ttl, values = self._opened(payload)
+        document = await self._documents.new(_given(values, owner), is_form=payload.is_form)
+        return await self._insert(document, ttl)
+
+    async def update(
+        self, segment: str, payload: Payload, owner: Owner | None = None
+    ) -> Written[E]:
+        """Change some fields of an entity.
+
+        Raises:
+            ProblemError: It does not exist, would not be valid, or would collide.
+        """
+        ttl, values = self._opened(payload)
+        found = await self.locate(segment, owner)
+        if found is None:
+            raise self._missing(segment, owner)
+        async with self._locks.of(found.id):
+            current = await self._store.get(found.id)  # as the last writer left it
+            if current is None:
+                raise self._missing(segment, owner)
+            changed = await self._documents.changed(
+                self.show(current), values, is_form=payload.is_form
+            )
+            if owner and changed[owner.field] != {"id": owner.id}:
+                raise problems.schema_violation({owner.field: "cannot be changed here"})
+            before: int | None = getattr(current, "expires_at", None)
+            replaced = await self._replace(changed, before if ttl is None else self._expiry(ttl))
+        if replaced is None:
+            raise self._missing(segment, owner)
+        return replaced
+
+    async def upsert(
+        self, segment: str, payload: Payload, owner: Owner | None = None
+    ) -> Written[E]:
+        """Put an entity in place of the one that the path means, or where there is none.
+
+        Raises:
+            ProblemError: It is not valid, collides, or the path means somebody else's.
+        """
+        ttl, values = self._opened(payload)
+        addressed = self._addressed(segment, _given(values, owner), owner)
+        for _ in range(_ATTEMPTS):
+            current = await self._look_up(segment, owner)
+            if current and owner and not owner.owns(current):
+                raise problems.not_found()
+            document = await self._documents.new(addressed, is_form=payload.is_form)
+            try:
+                stored = await self._put(document, ttl, current)
+            except ProblemError:
+                # What collided may be this very entity, created by somebody else just now.
+                if current is not None or await self._look_up(segment, owner) is None:
+                    raise
+                continue
+            if stored is not None:
+                return stored
+        raise problems.plain(409, "The entity is being created and deleted by others")
+
+    async def delete(self, segment: str, owner: Owner | None = None) -> int | None:
+        """Remove an entity; return the seq, or None if there was none.
+
+        Raises:
+            ProblemError: Something refers to it; or below an owner, there was none.
+        """
+        found = await self.locate(segment, owner)
+        if found is None and owner:
+            raise problems.not_found()
+        try:
+            return await self._store.delete(found.id) if found else None
+        except ForeignKeyViolationError:
+            by = str(self.schema.restricted_by)
+            raise problems.still_referenced(self.schema.name, by) from None
+
+    async def associate(self, entity_id: str, owner: Owner) -> int | None:
+        """Let an entity refer to another one; return the seq, None if it is gone."""
+        async with self._locks.of(entity_id):
+            current = await self._store.get(entity_id)
+            if current is None:
+                return None
+            document = {**self.show(current), owner.field: {"id": owner.id}}
+            replaced = await self._replace(document, getattr(current, "expires_at", None))
+        return replaced.seq if replaced else None
+
+    async def _look_up(self, segment: str, owner: Owner | None) -> E | None:
+        if not is_utf8(segment):
+            names = self.schema.endpoint_key or self.schema.nested_key or "id"
+            raise problems.invalid_unique(names, "must not contain invalid utf-8")
+        if is_uuid(segment):
+            return await self._store.get(segment)
+        if owner and self.schema.nested_key:
+            names_here = {owner.column: owner.id, self.schema.nested_key: segment}
+            return await self._store.find(**names_here)
+        if self.schema.endpoint_key:
+            return await self._store.find(**self._codec.key(segment))
+        raise problems.invalid_primary_key()
+
+    def _addressed(
+        self, segment: str, values: Mapping[str, Any], owner: Owner | None
+    ) -> Mapping[str, Any]:
+        if is_uuid(segment):
+            return {**values, "id": segment}
+        if owner and self.schema.nested_key:
+            return {self.schema.nested_key: segment, **values}
+        return {**values, str(self.schema.endpoint_key): segment}
+
+    async def _put(
+        self, document: dict[str, Any], ttl: int | None, current: E | None
+    ) -> Written[E] | None:
+        if current is None:
+            return await self._insert(document, ttl)
+        async with self._locks.of(current.id):
+            return await self._replace({**document, "id": current.id}, self._expiry(ttl))
+
+    async def _insert(self, document: Mapping[str, Any], ttl: int | None) -> Written[E]:
+        entity = await self._built(document, self._expiry(ttl))
+        write = self._store.insert(entity)
+        seq = await written(write, document, schema=self.schema, codec=self._codec)
+        return Written(entity, seq)
+
+    async def _replace(
+        self, document: Mapping[str, Any], expires_at: int | None
+    ) -> Written[E] | None:
+        entity = await self._built(document, expires_at)
+        write = self._store.replace(entity)
+        seq = await written(write, document, schema=self.schema, codec=self._codec)
+        return None if seq is None else Written(entity, seq)
+
+    async def _built(self, document: Mapping[str, Any], expires_at: int | None) -> E:
+        entity = self._codec.build(document, expires_at=expires_at)
+        if self._vet is not None:
+            await self._vet(entity)
+        return entity
+
+    def _opened(self, payload: Payload) -> tuple[int | None, Mapping[str, Any]]:
+        if not self.schema.ttl:
+            return None, payload.values
+        ttl = parse_ttl(payload)
+        return ttl, {name: value for name, value in payload.values.items() if name != "ttl"}
+
+    def _expiry(self, ttl: int | None) -> int | None:
+        return expiry(ttl or 0, now=self._clock())
+
+    def _missing(self, segment: str, owner: Owner | None) -> ProblemError:
+        if owner:
+            return problems.not_found()
+        if is_uuid(segment):
+            return problems.no_such_entity("id", segment.lower())
+        name = str(self.schema.endpoint_key)
+        secret = self.schema.fields[name].secret
+        return problems.no_such_entity(name, problems.REDACTED if secret else segment)
+
+
+def _given(values: Mapping[str, Any], owner: Owner | None) -> Mapping[str, Any]:
+    return {**values, owner.field: {"id": owner.id}} if owner else values
