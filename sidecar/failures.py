@@ -8,9 +8,8 @@ from authsvc.errors import (
     PolicyError,
     RootKeyError,
     SchemaVersionError,
-    StoreUnavailableError,
 )
-from sidecar.errors import SettingsError, StartupError
+from sidecar.errors import SettingsError, SidecarError
 
 FAILED = 1
 MISCONFIGURED = 2
@@ -48,7 +47,6 @@ _EXIT_CODES: dict[type[BaseException], int] = {
     RootKeyError: MISCONFIGURED,
     SchemaVersionError: MISCONFIGURED,
     PolicyError: MISCONFIGURED,
-    StoreUnavailableError: FAILED,
-    StartupError: FAILED,
+    SidecarError: FAILED,
     AuthServiceError: FAILED,
 }
