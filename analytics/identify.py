@@ -1,0 +1,99 @@
+"""Who called: the user and the company of an event.
+
+The first source that says something wins, for the user and for the company apart:
+
+1. ``user_id`` / ``company_id`` of authsvc's verdict;
+2. the request header that the configuration names;
+3. (user) the consumer of authsvc's verdict: custom id, username, id;
+4. (user) logged ``x-consumer-*`` headers in the same order, only if they are to be trusted;
+5. the credential in the first of the configured authorization headers that is present;
+6. the response header that the configuration names.
+
+An empty value says nothing, and a header that carries credentials is never an id.  Nothing is
+verified but the verdict: this is analytics, never a decision about access.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analytics.config import MoesifConfig
+from analytics.credential import Claims, read_credential
+from analytics.masking import CredentialNames
+from analytics.record import AccessRecord, Verdict
+
+_CONSUMER_HEADERS = ("x-consumer-custom-id", "x-consumer-username", "x-consumer-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The user and the company of a call; None where nobody is known."""
+
+    user_id: str | None = None
+    company_id: str | None = None
+
+
+class Identifier:
+    """Identifies callers as one configuration says."""
+
+    def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
+        # Named by mistake, a header with a key would send keys in clear as ids.
+        self._user_header = _without(credentials, _spellings(config.user_id_header))
+        self._company_header = _without(credentials, _spellings(config.company_id_header))
+        self._trusts_consumer_headers = config.trust_consumer_headers
+        names = (config.authorization_header_name or "").split(",")
+        self._authorization_headers = [_spellings("".join(name.split())) for name in names]
+        self._user_claim = config.authorization_user_id_field
+        self._company_claim = config.authorization_company_id_field
+
+    def identify(self, record: AccessRecord) -> Identity:
+        """Return who made a request; never raises."""
+        verdict = record.verdict or Verdict()
+        request, response = record.request_headers, record.response_headers
+        user = (
+            verdict.user_id
+            or _lookup(request, self._user_header)
+            or verdict.custom_id
+            or verdict.username
+            or verdict.consumer_id
+            or self._consumer_header(request)
+        )
+        company = verdict.company_id or _lookup(request, self._company_header)
+        if user is None or (company is None and self._company_claim is not None):
+            claims = self._claims(request)
+            user = user or claims.user or claims.text(self._user_claim)
+            company = company or claims.text(self._company_claim)
+        return Identity(
+            user or _lookup(response, self._user_header),
+            company or _lookup(response, self._company_header),
+        )
+
+    def _consumer_header(self, headers: Mapping[str, str]) -> str | None:
+        return _lookup(headers, _CONSUMER_HEADERS) if self._trusts_consumer_headers else None
+
+    def _claims(self, headers: Mapping[str, str]) -> Claims:
+        # The first header that is present counts, whether it yields anything or not.
+        for spellings in self._authorization_headers:
+            for name in spellings:
+                if name in headers:
+                    return read_credential(headers[name])
+        return Claims()
+
+
+def _spellings(name: str | None) -> tuple[str, ...]:
+    """Return what a configured header may be called in the log: nginx takes ``_`` for ``-``."""
+    if not name:
+        return ()
+    lowered = name.strip().lower()
+    return tuple(dict.fromkeys((lowered, lowered.replace("_", "-"))))
+
+
+def _without(credentials: CredentialNames, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in credentials)
+
+
+def _lookup(headers: Mapping[str, str], names: Iterable[str]) -> str | None:
+    for name in names:
+        value = headers.get(name, "").strip()
+        if value:
+            return value
+    return None

@@ -1,0 +1,133 @@
+"""Keeps credentials, and what the operator wants kept, out of events.
+
+What callers can rely on:
+
+1. The value of every header, query parameter and tag that carries a credential is masked,
+   whatever the configuration and whether the call was allowed or denied.  Query parameters are
+   found in every text with a ``?`` or a ``#``: in paths as in ``referer`` or ``location``, and
+   percent-encoded inside the value of another parameter (which is masked as a whole).  The user
+   and the password of a URL are masked, too.
+2. Names are compared percent-decoded, in any letter case, and with ``_`` as good as ``-``.
+3. Everything else stays as it was, byte for byte.
+
+Before that, headers that the configuration masks are removed, and the values of query parameters
+that it names are masked; their names are compared percent-decoded and in any letter case.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote_plus
+
+from analytics.config import MoesifConfig
+
+MASK = "*****"
+
+# Names under which clients send credentials, beside those that Tollkeeper itself takes keys from.
+USUAL_CREDENTIAL_NAMES = (
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "set-cookie",
+    "apikey",
+    "api-key",
+    "x-api-key",
+    "access-token",
+    "x-access-token",
+    "x-auth-token",
+    "x-amz-security-token",
+    "id-token",
+    "refresh-token",
+    "client-secret",
+    "x-moesif-application-id",
+)
+
+_USER_INFO = re.compile(r"(?<=://)[^/?#@\s]+@")  # the user and the password of a URL
+_QUERY_START = re.compile(r"[?#]")
+# ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
+_PARAMETER = re.compile(r"[?&;#]([^?&;#=]*)=")
+
+
+class CredentialNames:
+    """The names of headers, query parameters and tags whose values are never shown."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        """Know the usual names and ``names``."""
+        self._names = frozenset(_canonical(name) for name in (*USUAL_CREDENTIAL_NAMES, *names))
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and _canonical(name) in self._names
+
+
+class Masking:
+    """Masks what one configuration and the known credential names say."""
+
+    def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
+        self._credentials = credentials
+        self._request_masks = frozenset(_canonical(name) for name in config.request_header_masks)
+        self._response_masks = frozenset(_canonical(name) for name in config.response_header_masks)
+        self._query_masks = frozenset(name.lower() for name in config.request_query_masks)
+
+    def request_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a request that may be shown, as they may be shown."""
+        return self._headers(headers, self._request_masks)
+
+    def response_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the headers of a response that may be shown, as they may be shown."""
+        return self._headers(headers, self._response_masks)
+
+    def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
+        """Return an access log's custom tags as they may be shown."""
+        return self._headers(tags, frozenset())
+
+    def url(self, text: str) -> str:
+        """Return a URL, a path, or any text that may hold one, as it may be shown."""
+        if "@" in text:
+            text = _USER_INFO.sub(f"{MASK}@", text)
+        start = _QUERY_START.search(text)
+        if start is None:
+            return text
+        shown = [text[: start.start()]]
+        position = start.start()
+        for parameter in _PARAMETER.finditer(text, position):
+            if parameter.start() < position:
+                continue  # inside a value that is masked
+            # A credential may hold any character but the one that ends it for authsvc.
+            end = _index(text, "&", parameter.end())
+            if self._is_masked(parameter.group(1), text[parameter.end() : end]):
+                shown += text[position : parameter.end()], MASK
+                position = end
+        shown.append(text[position:])
+        return "".join(shown)
+
+    def _headers(self, headers: Mapping[str, str], masks: frozenset[str]) -> dict[str, str]:
+        return {
+            name: self._value(name, value)
+            for name, value in headers.items()
+            if _canonical(name) not in masks
+        }
+
+    def _value(self, name: str, value: str) -> str:
+        return MASK if name in self._credentials else self.url(value)
+
+    def _is_masked(self, raw_name: str, value: str) -> bool:
+        name = unquote_plus(raw_name).lower()
+        if name in self._query_masks:
+            return value != ""
+        # One character is no secret, and ?cookie=1 is a switch.
+        return len(value) > 1 and (name in self._credentials or self._embeds_credential(value))
+
+    def _embeds_credential(self, value: str) -> bool:
+        """Tell whether a value is another URL, or query, with a credential in it."""
+        if "%3d" not in value.lower():
+            return False
+        names = _PARAMETER.findall("?" + unquote_plus(value))
+        return any(unquote_plus(name) in self._credentials for name in names)
+
+
+def _canonical(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
+def _index(text: str, character: str, start: int) -> int:
+    found = text.find(character, start)
+    return len(text) if found < 0 else found
