@@ -101,7 +101,9 @@ def _unknown(variable: str, known: list[str]) -> str:
     inside = [name for name in known if name.startswith(f"{variable}__")]
     if inside:
         return f"{variable} is a section: set its fields one by one, such as {inside[0]}"
-    return f"there is no setting for {variable}{suggestion(variable, known)}"
+    # Without what all of them begin with, which would make any two look alike.
+    hint = suggestion(variable.removeprefix(PREFIX), [each.removeprefix(PREFIX) for each in known])
+    return f"there is no setting for {variable}{hint.replace('mean ', f'mean {PREFIX}')}"
 
 
 def _refuse_both(field: Field, environ: Mapping[str, str]) -> None:
