@@ -5,6 +5,8 @@ a header that is not set by us was sent by the client.  Envoy removes after it s
 name is never in both lists.
 """
 
+import re
+
 from authsvc.decision import Allow, AllowReason
 from authsvc.request import Request
 
@@ -30,6 +32,7 @@ _TWINS = tuple(name.replace("-", "_") for name in IDENTITY_HEADERS)
 _ALWAYS_REMOVED = frozenset(_TWINS)
 _NAMES = frozenset(IDENTITY_HEADERS)
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_VALUE_LENGTH = 4096  # bytes; Envoy answers 500 to a header that does not fit its limits
 
 
@@ -70,6 +73,5 @@ def headers_to_remove(request: Request, headers_set: dict[str, str]) -> list[str
 def _fits_in_header(value: str) -> bool:
     # Control characters are refused where consumers are written; what was put into the database
     # by other means must not make Envoy fail, nor split a header.
-    return len(value.encode("utf-8", "replace")) <= MAX_VALUE_LENGTH and not any(
-        character < " " or character == "\x7f" for character in value
-    )
+    fits = len(value.encode("utf-8", "replace")) <= MAX_VALUE_LENGTH
+    return fits and _CONTROL.search(value) is None

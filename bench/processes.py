@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from sidecar.telemetry import DIRECTORY_VARIABLE
 
 # The load has a core of its own where there are two: it must not take what the servers need.
 SERVER_CORE = 0
@@ -31,12 +34,16 @@ def started(name: str, module: str) -> Iterator[Server]:
 
     It ends when its standard input does, so it also ends with this process, however that ends.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-metrics-") as metrics,
+        subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {DIRECTORY_VARIABLE: metrics},
+        ) as process,
+    ):
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line:

@@ -1,7 +1,8 @@
 """Tollkeeper's gRPC face and everything behind it, on stores in memory.
 
-The key is digested, found, and followed through the change log as in production; the first look-up
-of each key opens its ciphertext. Only Postgres is missing: a warm worker does not ask it.
+The key is digested, found, and followed through the change log as in production, and checks are
+counted as in a supervisor's child; the first look-up of each key opens its ciphertext. Only
+Postgres is missing: a warm worker does not ask it.
 """
 
 import time
@@ -17,13 +18,13 @@ from authsvc.extauthz import grpc
 from authsvc.follower import Follower
 from authsvc.keyring import Keyring, generate_key
 from authsvc.memory.database import MemoryDatabase
-from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig
 from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
 from bench.contenders.serving import announce_and_wait, run
 from bench.traffic import callers
+from sidecar.telemetry import Telemetry
 
 _DEFAULT = KeyAuthConfig()
 
@@ -58,7 +59,7 @@ async def serve() -> None:
         blind_index=BlindIndex(generate_key()),
     )
     await fill(database, sealer)
-    metrics = NullMetrics()
+    metrics = Telemetry.of_child("bench").auth
     resolver = Resolver(directory=database.directory, sealer=sealer, metrics=metrics)
     authenticator = Authenticator(
         resolver=resolver, policies=await load_policies(database, default=_DEFAULT)
