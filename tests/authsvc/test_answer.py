@@ -1,0 +1,106 @@
+"""Claims about the whole answer to a check."""
+
+import pytest
+
+from authsvc.answer import Allowed, Refused, answer
+from authsvc.decision import Allow, AllowReason, Deny, DenyReason, Identity, Unavailable
+from authsvc.entities import Consumer
+from authsvc.hiding import Hiding
+from authsvc.policy import KeyAuthConfig, Policy
+from authsvc.request import Request
+from authsvc.store import KnownConsumer
+
+POLICY = Policy(KeyAuthConfig())
+CONSUMER = Consumer(id="c-1", created_at=0, updated_at=0, username="bob", custom_id="17")
+BOB = Identity(KnownConsumer(CONSUMER, ("a",)), "k-1")
+REQUEST = Request(method="GET", path="/?apikey=SECRET", route="orders", service="shop")
+PLACE = {"route": "orders", "service": "shop"}
+WHO = {"consumer_id": "c-1", "username": "bob", "custom_id": "17"}
+
+
+def allow(
+    reason: AllowReason = AllowReason.KEY,
+    identity: Identity | None = BOB,
+    *,
+    hiding: Hiding = Hiding(),  # noqa: B008 - frozen
+) -> Allow:
+    return Allow(reason, POLICY, hiding, identity)
+
+
+METADATA = {
+    "a key": (
+        allow(),
+        {
+            "result": "allow",
+            "reason": "key",
+            **PLACE,
+            **WHO,
+            "credential_id": "k-1",
+            "anonymous": False,
+        },
+    ),
+    "anonymous": (
+        allow(AllowReason.ANONYMOUS, Identity(BOB.owner)),
+        {"result": "allow", "reason": "anonymous", **PLACE, **WHO, "anonymous": True},
+    ),
+    "preflight": (
+        allow(AllowReason.PREFLIGHT, None),
+        {"result": "allow", "reason": "preflight", **PLACE, "anonymous": False},
+    ),
+    "refused before anybody was known": (
+        Deny(DenyReason.UNKNOWN_KEY, POLICY),
+        {"result": "deny", "reason": "unknown_key", **PLACE, "anonymous": False},
+    ),
+    "refused as somebody": (
+        Deny(DenyReason.NOT_A_MEMBER, POLICY, BOB),
+        {
+            "result": "deny",
+            "reason": "not_a_member",
+            **PLACE,
+            **WHO,
+            "credential_id": "k-1",
+            "anonymous": False,
+        },
+    ),
+    "outage": (
+        Unavailable(),
+        {"result": "error", "reason": "store_unavailable", **PLACE, "anonymous": False},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_the_metadata_says_what_was_decided_and_who_calls(name: str) -> None:
+    decision, expected = METADATA[name]
+    decided = answer(decision, REQUEST)
+    assert decided.metadata == expected
+    assert decided.kind == expected["result"]
+
+
+def test_hidden_headers_are_removed_once_and_never_those_that_are_set() -> None:
+    hiding = Hiding(("apikey", "x-consumer-username", "x-anonymous-consumer"), "/")
+    decided = answer(allow(hiding=hiding), REQUEST)
+    assert isinstance(decided, Allowed)
+    assert decided.path == "/"
+    assert "apikey" in decided.headers_to_remove
+    assert "x-consumer-username" not in decided.headers_to_remove
+    assert decided.headers_to_remove.count("x-anonymous-consumer") == 1
+    assert decided.headers_to_set["x-consumer-username"] == "bob"
+
+
+@pytest.mark.parametrize("decision", [Deny(DenyReason.BAD_REQUEST), Unavailable()])
+def test_what_could_not_be_read_is_refused_too(decision: Deny | Unavailable) -> None:
+    refused = answer(decision, None)
+    assert isinstance(refused, Refused)
+    assert set(refused.metadata) == {"result", "reason", "anonymous"}
+
+
+def test_nothing_that_was_not_asked_can_be_allowed() -> None:
+    with pytest.raises(TypeError):
+        answer(allow(), None)
+
+
+def test_no_repr_shows_a_path() -> None:
+    decided = answer(allow(hiding=Hiding(path="/?token=SECRET")), REQUEST)
+    assert "SECRET" not in repr(decided)
+    assert "SECRET" not in repr(allow(hiding=Hiding(path="/?token=SECRET")))
