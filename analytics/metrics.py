@@ -1,0 +1,94 @@
+"""What analytics counts, and the reasons that it counts by.
+
+Labels are these fixed reasons only: never an application id, a route or a consumer.
+"""
+
+from enum import StrEnum
+from typing import Protocol
+
+
+class SkipReason(StrEnum):
+    """Why an entry of the access log is rightly not an event."""
+
+    UNFINISHED = "unfinished"  # its request goes on; another entry follows
+    NO_REQUEST = "no_request"  # the connection never sent one
+    NOT_CONFIGURED = "not_configured"  # no moesif plugin applies to it
+
+
+class DropReason(StrEnum):
+    """Why an event, or an entry that should have become one, was lost."""
+
+    MALFORMED = "malformed"  # it could not be read
+    INTERNAL_ERROR = "internal_error"  # a fault of this program
+    NOT_YET_CONFIGURED = "not_yet_configured"  # too many came before the first configuration
+    QUEUE_FULL = "queue_full"  # the collector is away or too slow: the oldest went
+    REJECTED = "rejected"  # the collector will not take this event, alone or as part of a batch
+    TOO_LARGE = "too_large"  # the collector will not take an event of this size
+    SHUTDOWN = "shutdown"  # it could not be sent in the time that stopping may take
+    REMOVED = "removed"  # its application id is no longer configured
+
+
+class PostOutcome(StrEnum):
+    """How one request to the collector ended."""
+
+    ACCEPTED = "accepted"
+    RETRY = "retry"  # busy, failing, or not reached: the same batch is sent again
+    REFUSED = "refused"  # the application id is not accepted, for now: asked again now and then
+    SPLIT = "split"  # the batch is too large, or has something in it that is not accepted
+    REJECTED = "rejected"  # the batch is dropped
+
+
+class AnalyticsMetrics(Protocol):
+    """Implemented by the process shell; every method is cheap and never raises."""
+
+    def received(self, entries: int) -> None:
+        """So many entries came from Envoy."""
+
+    def skipped(self, reason: SkipReason, entries: int) -> None:
+        """So many entries are no events."""
+
+    def dropped(self, reason: DropReason, events: int) -> None:
+        """So many events are lost."""
+
+    def sent(self, events: int) -> None:
+        """So many events were taken by the collector."""
+
+    def retried(self, events: int) -> None:
+        """A batch of so many events is sent once more."""
+
+    def posted(self, outcome: PostOutcome, seconds: float) -> None:
+        """A request to the collector ended after this time."""
+
+    def waiting(self, *, events: int, size: int) -> None:
+        """So many events, of so many bytes, now wait for delivery; those under way included."""
+
+    def streams(self, count: int) -> None:
+        """So many access log streams are open now."""
+
+
+class NullMetrics:
+    """Counts nothing."""
+
+    def received(self, entries: int) -> None:
+        """Do nothing."""
+
+    def skipped(self, reason: SkipReason, entries: int) -> None:
+        """Do nothing."""
+
+    def dropped(self, reason: DropReason, events: int) -> None:
+        """Do nothing."""
+
+    def sent(self, events: int) -> None:
+        """Do nothing."""
+
+    def retried(self, events: int) -> None:
+        """Do nothing."""
+
+    def posted(self, outcome: PostOutcome, seconds: float) -> None:
+        """Do nothing."""
+
+    def waiting(self, *, events: int, size: int) -> None:
+        """Do nothing."""
+
+    def streams(self, count: int) -> None:
+        """Do nothing."""
