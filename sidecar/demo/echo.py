@@ -1,6 +1,7 @@
 """An upstream that answers with what it was sent, so that one sees what Envoy let through."""
 
 import http
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -37,7 +38,9 @@ async def _echo(request: web.Request) -> web.Response:
         "headers": _headers(request.raw_headers),
         "body": (await request.read()).decode(errors="backslashreplace"),
     }
-    return web.json_response(seen, status=_status(request.path))
+    # Indented: people read it.
+    text = json.dumps(seen, indent=2) + "\n"
+    return web.json_response(text=text, status=_status(request.path))
 
 
 def _headers(lines: Iterable[tuple[bytes, bytes]]) -> dict[str, str | list[str]]:

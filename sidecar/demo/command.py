@@ -1,0 +1,103 @@
+"""``tollkeeper demo``: the whole product on one machine."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import click
+import msgspec
+import uvloop
+
+from sidecar import logs
+from sidecar.demo import listeners
+from sidecar.demo.parent_watch import watching_parent
+from sidecar.demo.screen import Screen
+from sidecar.demo.session import Demo, run_demo
+from sidecar.demo.terminal import Patient, logs_to
+from sidecar.secret import Secret
+from sidecar.secret_file import read_secret
+from sidecar.settings import Settings, load
+from sidecar.stopping import Stop, signals
+
+_PORT = click.IntRange(1, 65535)
+_HIDING = {"hide_credentials": True}  # there is more to see when the echo shows no key
+
+
+@click.command()
+@click.option("--config", type=click.Path(path_type=Path), help="Settings, as for run.")
+@click.option("--envoy-port", type=_PORT, default=8000, show_default=True)
+@click.option("--admin-port", type=_PORT, help="[8001]")
+@click.option("--authsvc-port", type=_PORT, help="[9191]")
+@click.option("--authsvc-http-port", type=_PORT, help="[9192]")
+@click.option("--analytics-port", type=_PORT, help="[9193]")
+@click.option("--diagnostics-port", type=_PORT, help="[9190]")
+@click.option(
+    "--moesif-application-id-file",
+    type=click.Path(),
+    help="Send the events to the real Moesif, for the application with the id in this file.",
+)
+@click.option(
+    "--moesif-application-id",
+    envvar="MOESIF_APPLICATION_ID",
+    show_envvar=True,
+    help="The same, with the id itself; other users of this machine can see it.",
+)
+def demo(
+    *,
+    config: Path | None,
+    envoy_port: int,
+    moesif_application_id: str | None,
+    moesif_application_id_file: str | None,
+    **ports: int | None,
+) -> None:
+    """Run everything on this machine, with an echo behind Envoy, and show the events.
+
+    Needs nothing else: a database, Envoy and a collector are started too. A second start finds
+    the data of the first.
+    """
+    settings = _settings(config, ports)
+    listeners.refuse_taken(settings, envoy_port=envoy_port)
+    directory = Path(settings.data_dir)
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asked = Demo(
+        settings=settings,
+        envoy_port=envoy_port,
+        application_id=_application_id(moesif_application_id, moesif_application_id_file),
+        product_log=directory / "demo.log",
+        envoy_log=directory / "envoy.log",
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(asked))
+
+
+def _settings(config: Path | None, ports: dict[str, int | None]) -> Settings:
+    flags = {
+        name: f"{listeners.HOST}:{port}"
+        for name, flag in listeners.FLAGS.items()
+        if (port := ports[flag.removeprefix("--").replace("-", "_")]) is not None
+    }
+    settings = load(config=config, environ=os.environ, flags=flags)
+    if settings.authsvc.default_plugin == {}:
+        authsvc = msgspec.structs.replace(settings.authsvc, default_plugin=_HIDING)
+        settings = msgspec.structs.replace(settings, authsvc=authsvc)
+    return settings
+
+
+def _application_id(given: str | None, file: str | None) -> Secret | None:
+    if file is not None:
+        return read_secret(file, name="--moesif-application-id-file")
+    return Secret(given) if given else None
+
+
+async def _run(asked: Demo) -> None:
+    stop = Stop()
+    loop = asyncio.get_running_loop()
+    with logs_to(asked.product_log) as terminal, signals(stop), watching_parent(stop.ask):
+        # A terminal that hangs up ends the demo, though not a server.
+        loop.add_signal_handler(signal.SIGHUP, stop.ask)
+        logs.configure(asked.settings.log, role="demo")
+        screen = Screen(Patient(terminal, gone=stop.ask))
+        screen.say("Starting; the first time this makes a database ...")
+        await stop.run(run_demo(asked, screen=screen, stop=stop))
+        screen.say("Stopped.")
