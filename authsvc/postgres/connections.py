@@ -9,6 +9,7 @@ What callers can rely on:
 """
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
@@ -28,7 +29,7 @@ Lease: TypeAlias = "PoolConnectionProxy[Row]"
 CALL_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
-_WRITE_ATTEMPTS = 5
+_RETRY_SECONDS = 0.02  # at most: apart, those who collided do not collide again
 # A writer that is stopped or cut off must not hold the counter's lock for ever.
 _BEGIN = """
 BEGIN;
@@ -98,10 +99,10 @@ class Connections:
         """
         with translated():
             async with asyncio.timeout(CALL_SECONDS):
-                for _ in range(_WRITE_ATTEMPTS - 1):
+                while True:
                     with suppress(asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                         return await self._transaction(work)
-                return await self._transaction(work)
+                    await asyncio.sleep(random.uniform(0, _RETRY_SECONDS))  # noqa: S311 - no secret
 
     async def _transaction(self, work: Callable[[Lease], Awaitable[T]]) -> T:
         async with self._lease() as lease:

@@ -16,6 +16,11 @@ from sidecar.embedded_postgres import EmbeddedPostgres
 # The data do not outlive the session.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _TEMPLATE = "migrated"
+_EMPTY = """
+DELETE FROM credentials; DELETE FROM acls; DELETE FROM plugins; DELETE FROM routes;
+DELETE FROM services; DELETE FROM consumers; DELETE FROM keyring; DELETE FROM workers;
+DELETE FROM change_log; UPDATE change_counter SET seq = 0
+"""
 
 
 class PostgresServer:
@@ -40,6 +45,10 @@ class PostgresServer:
             yield self.url_of(name)
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def empty(self, url: str) -> None:
+        """Make a migrated database as good as new: quicker than a new one."""
+        _in_own_loop(_execute(url, _EMPTY))
 
     def url_of(self, database: str) -> str:
         """Return the URL of a database on this server."""
