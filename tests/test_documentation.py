@@ -1,11 +1,15 @@
 """What the documentation names exists, and what exists is documented."""
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from analytics.metrics import DropReason, PostOutcome, SkipReason
 from sidecar.settings import FIELDS
+from sidecar.telemetry import ProcessCounters, Telemetry
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -15,12 +19,42 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 SETTING_ROW = re.compile(
     r"^\| `([a-z_.]+)` \| `([A-Z_]+)`(, or `…__[A-Z]+_FILE`)? \|", re.MULTILINE
 )
+METRIC_ROW = re.compile(r"^\| `(tollkeeper_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 
 
 def test_the_readme_lists_every_setting_with_its_variable() -> None:
     rows = SETTING_ROW.findall((ROOT / "README.md").read_text())
     listed = {name: (variable, bool(file)) for name, variable, file in rows}
     assert listed == {name: (field.variable, field.secret) for name, field in FIELDS.items()}
+
+
+def metrics_of(registry: CollectorRegistry) -> dict[str, tuple[str, str]]:
+    """Return the type and the labels of every metric, by the name that Prometheus shows."""
+    return {
+        metric.name + ("_total" if metric.type == "counter" else ""): (
+            metric.type,
+            ", ".join(collector._labelnames),
+        )
+        for collector in registry._collector_to_names
+        for metric in collector.collect()
+    }
+
+
+def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> None:
+    telemetry = Telemetry.alone()
+    assert telemetry.auth
+    assert telemetry.admin
+    assert telemetry.analytics
+    supervisor = ProcessCounters(tmp_path)
+    existing = metrics_of(telemetry._registry) | metrics_of(supervisor._registry)
+    rows = METRIC_ROW.findall((ROOT / "docs" / "metrics.md").read_text())
+    assert {name: (kind, labels.strip()) for name, kind, labels in rows} == existing
+
+
+@pytest.mark.parametrize("reasons", [DropReason, PostOutcome, SkipReason])
+def test_every_reason_is_documented(reasons: type[StrEnum]) -> None:
+    documented = (ROOT / "docs" / "metrics.md").read_text()
+    assert not [reason for reason in reasons if not re.search(rf"\b{reason}\b", documented)]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -15,13 +15,16 @@ PACKAGES = ("sidecar", "authsvc", "analytics")
 WRITTEN = (*PACKAGES, "bench", "tests")
 GENERATED = "pb"  # folders of protoc's output
 
-MAX_FILE_LINES = 300
-MAX_FUNCTION_LINES = 40
+# Lines of a file and of a function. In tests a table of cases may be long, and still reads well.
+LIMITS = dict.fromkeys((*PACKAGES, "bench"), (300, 40)) | {"tests": (500, 60)}
 
 BANNED_NAMES = {"utils", "util", "helpers", "common", "base", "core", "misc", "manager"}
 
 # path, or path::function -> why it may be longer
 LONG = {
+    "tests/analytics/test_codec.py::test_every_field_is_read_from_where_envoy_puts_it": (
+        "one line per field, and nothing else"
+    ),
     "analytics/codec.py::_record": "one line per field of an entry, and nothing else",
     "sidecar/admin/catalogue.py::make_resources": "one entry per endpoint, and nothing else",
     "sidecar/auth_metrics.py::__init__": "one statement per metric, and nothing else",
@@ -51,6 +54,7 @@ BLANKET_EXCEPTS = {
     "authsvc/extauthz/http.py::check": "the face: a denial, never a broken answer",
     "authsvc/follower.py::_follow": "a worker must not go on trusting its memory after a fault",
     "sidecar/admin/app.py::boundary": "the face: every error ends in an answer",
+    "sidecar/cli/program.py::run_program": "the outermost boundary: one line, an exit code",
     "sidecar/redaction.py::_representation": "a foreign repr must not cost a log line",
     "sidecar/worker.py::_be": "the outermost boundary of a process",
 }
@@ -104,13 +108,14 @@ def docstring_lines(tree: ast.AST) -> int:
 def lengths() -> dict[str, tuple[int, int]]:
     """Return the lines without docstrings, and their limit, of every file and function."""
     found = {}
-    for path in sources(*WRITTEN):
+    for path in sources(*LIMITS):
         tree = parse(path)
+        of_file, of_function = LIMITS[path.relative_to(ROOT).parts[0]]
         lines = len(path.read_text().splitlines()) - docstring_lines(tree)
-        found[name_of(path)] = (lines, MAX_FILE_LINES)
+        found[name_of(path)] = (lines, of_file)
         for function in functions(tree):
             lines = function.end_lineno - function.lineno + 1 - docstring_lines(function)
-            found[f"{name_of(path)}::{function.name}"] = (lines, MAX_FUNCTION_LINES)
+            found[f"{name_of(path)}::{function.name}"] = (lines, of_function)
     return found
 
 
