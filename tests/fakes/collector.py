@@ -49,6 +49,7 @@ class Post:
     events: list[Event]
     status: int | None  # what was answered; None: nothing
     at: float  # time.monotonic()
+    peer: str  # host and port of the connection
 
 
 class Collector:
@@ -76,9 +77,11 @@ class Collector:
     async def start(self) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, handler_cancellation=True)
+        self._runner = web.AppRunner(
+            app, auto_decompress=False, handler_cancellation=True, shutdown_timeout=0
+        )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
 
@@ -112,6 +115,9 @@ class Collector:
                 events=events,
                 status=reply.status if reply else None,
                 at=time.monotonic(),
+                peer="{}:{}".format(*request.transport.get_extra_info("peername"))
+                if request.transport
+                else "",
             )
         )
         if reply is None:
