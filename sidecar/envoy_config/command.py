@@ -16,6 +16,7 @@ from sidecar.envoy_config.targets import target_of
 from sidecar.errors import SettingsError
 from sidecar.secret_file import read_secret
 from sidecar.settings import Settings, addresses, load, read_token
+from sidecar.settings_sources import ADMIN_URL_VARIABLE
 
 _ROUTE = "default"
 _PROTOCOLS = ("http", "https", "grpc", "grpcs")
@@ -56,7 +57,12 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option(
     "--analytics", callback=_address, help="Where Envoy reaches analytics. [as in the settings]"
 )
-@click.option("--admin-url", help="The Admin API to ask without --upstream. [as in the settings]")
+@click.option(
+    "--admin-url",
+    envvar=ADMIN_URL_VARIABLE,
+    show_envvar=True,
+    help="The Admin API to ask without --upstream. [as in the settings]",
+)
 @click.option("--token-file", type=click.Path(), help="The Admin API's token.")
 @click.option(
     "--trusted-hops",

@@ -13,9 +13,9 @@ def by_precedence(
 ) -> tuple[PlannedRoute, ...]:
     """Return the routes in the order in which they are to be tried.
 
-    First those that look at more kinds of things (hosts, headers, methods, path); then plain
-    hosts before wildcards, regular expressions before prefixes, more headers, the higher
-    ``regex_priority``, the longer path, the older route.
+    First those for gRPC, which nothing else matches; those that look at more kinds of things
+    (hosts, headers, methods, path); then plain hosts before wildcards, regular expressions before
+    prefixes, more headers, the higher ``regex_priority``, the longer path, the older route.
     """
     return tuple(route for _, route in sorted(routes, key=_rank))
 
@@ -26,6 +26,7 @@ def _rank(pair: tuple[Mapping[str, Any], PlannedRoute]) -> tuple[int, ...]:
     is_regex = path is not None and path.regex
     kinds = (route.hosts, route.headers, route.methods, path)
     return (
+        not route.grpc_only,
         -sum(1 for kind in kinds if kind),
         -((_PLAIN_HOSTS if _all_plain(route.hosts) else 0) + (_REGEX_PATH if is_regex else 0)),
         -len(route.headers),

@@ -163,6 +163,7 @@ def test_names_of_headers_come_from_enabled_plugins_only() -> None:
 
 def test_the_route_that_asks_for_more_comes_first() -> None:
     in_order = [
+        route(id="grpc", protocols=["grpc"]),
         route(id="host, method, path", hosts=["a.test"], methods=["GET"]),
         route(id="plain host, path", hosts=["a.test"]),
         route(id="method, longer path", methods=["GET"], paths=["/longest"]),
