@@ -1,0 +1,169 @@
+"""What Moesif is told about a request, in the shape of its ``POST /v1/events`` API.
+
+A member that is not known is left out.  The ``metadata`` are ours: route, service, cluster,
+what authsvc said, flags, durations in milliseconds and sizes in bytes.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from analytics.client_ip import client_ip
+from analytics.config import MoesifConfig
+from analytics.identify import Identifier
+from analytics.masking import CredentialNames, Masking
+from analytics.record import AccessRecord, Sender
+
+_MILLISECOND = 1_000_000  # nanoseconds
+_UNKNOWN_VERB = "UNKNOWN"
+# gRPC's codes for what authsvc answered, where Envoy was not asked to log the call's own.
+_UNAUTHENTICATED, _PERMISSION_DENIED, _UNAVAILABLE = 16, 7, 14
+
+Event = dict[str, Any]
+
+
+class EventMaker:
+    """Makes events as one configuration says."""
+
+    def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
+        self._config = config
+        self._identifier = Identifier(config, credentials)
+        self._masking = Masking(config, credentials)
+
+    def make(self, record: AccessRecord, sender: Sender, transaction_id: str) -> Event:
+        """Return the event of a request, with everything masked that must be."""
+        # Whoever is identified by a masked header stays identified.
+        identity = self._identifier.identify(record)
+        event: Event = {
+            "request": self._request(record),
+            "response": self._response(record),
+            "user_id": identity.user_id,
+            "company_id": identity.company_id,
+            "transaction_id": transaction_id,
+            "direction": "Incoming",
+            "weight": 1,
+            "blocked_by": record.verdict.blocked_by if record.verdict else None,
+            "metadata": self._metadata(record, sender),
+        }
+        return _known(event)
+
+    def _request(self, record: AccessRecord) -> Event:
+        return _known(
+            {
+                "time": timestamp(record.started),
+                "uri": self._masking.url(_uri(record)),
+                "verb": record.method or _UNKNOWN_VERB,
+                "headers": self._masking.request_headers(record.request_headers),
+                "api_version": self._config.api_version,
+                "ip_address": client_ip(record, trust_headers=self._config.trust_client_ip_headers),
+            }
+        )
+
+    def _response(self, record: AccessRecord) -> Event | None:
+        if record.status is None:  # the client left before there was one
+            return None
+        return _known(
+            {
+                "time": timestamp(record.started + (record.duration or 0)),
+                "status": record.status,
+                "headers": self._masking.response_headers(record.response_headers),
+                "ip_address": record.upstream_address or None,
+            }
+        )
+
+    def _metadata(self, record: AccessRecord, sender: Sender) -> Event:
+        verdict = record.verdict
+        return _known(
+            {
+                "route": record.route,
+                "service": record.service,
+                "cluster": record.upstream_cluster or None,
+                "consumer": _consumer(record),
+                "result": verdict.result if verdict else None,
+                "reason": verdict.reason if verdict else None,
+                "protocol": record.protocol or None,
+                "grpc_status": _grpc_status(record),
+                "response_flags": record.flags or None,
+                "response_code_details": record.code_details or None,
+                "upstream_failure": record.upstream_failure or None,
+                "attempts": record.attempts or None,
+                "duration_ms": _milliseconds(record.duration),
+                "request_read_ms": _milliseconds(record.request_read),
+                "upstream_first_byte_ms": _milliseconds(record.upstream_first_byte),
+                "upstream_last_byte_ms": _milliseconds(record.upstream_last_byte),
+                "request_headers_bytes": record.request_headers_size,
+                "request_body_bytes": record.request_body_size,
+                "response_headers_bytes": record.response_headers_size,
+                "response_body_bytes": record.response_body_size,
+                "request_id": record.request_id or None,
+                "tls_version": record.tls_version or None,
+                "server_name": record.server_name or None,
+                "node": sender.node or None,
+                "log_name": sender.log_name or None,
+                "tags": self._masking.tags(record.tags) or None,
+            }
+        )
+
+
+def can_be_event(record: AccessRecord) -> bool:
+    """Tell whether there was a request: Envoy also logs connections that never sent one."""
+    return bool(record.authority or record.path)
+
+
+def timestamp(nanoseconds: int) -> str:
+    """Return a time as ``YYYY-MM-DDTHH:MM:SS.mmmZ``, cut to milliseconds."""
+    seconds, milliseconds = divmod(nanoseconds // _MILLISECOND, 1000)
+    return f"{_date_and_time(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)  # many requests begin in the same second
+def _date_and_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _uri(record: AccessRecord) -> str:
+    path = record.original_path or record.path or "/"
+    if not path.startswith("/") and "://" in path:  # the absolute form that proxies are sent
+        return path
+    return f"{_scheme(record)}://{record.authority or record.local_address}{path}"
+
+
+def _scheme(record: AccessRecord) -> str:
+    forwarded = record.request_headers.get("x-forwarded-proto", "")
+    for scheme in (record.scheme, forwarded):
+        if scheme in {"http", "https"}:
+            return scheme
+    return "https" if record.tls_version else "http"
+
+
+def _consumer(record: AccessRecord) -> Mapping[str, Any] | None:
+    verdict = record.verdict
+    if verdict is None or verdict.consumer_id is None:
+        return None
+    return _known(
+        {
+            "id": verdict.consumer_id,
+            "username": verdict.username,
+            "custom_id": verdict.custom_id,
+            "credential_id": verdict.credential_id,
+            "anonymous": verdict.anonymous or None,
+        }
+    )
+
+
+def _grpc_status(record: AccessRecord) -> int | None:
+    """Return how a gRPC call ended; the HTTP status is 200 even where it was refused."""
+    if record.grpc_status is not None or not record.is_grpc or record.verdict is None:
+        return record.grpc_status
+    if record.verdict.result == "deny":
+        return _PERMISSION_DENIED if record.verdict.consumer_id else _UNAUTHENTICATED
+    return _UNAVAILABLE if record.verdict.result == "error" else None
+
+
+def _milliseconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else round(nanoseconds / _MILLISECOND, 3)
+
+
+def _known(members: Event) -> Event:
+    return {name: value for name, value in members.items() if value is not None}
