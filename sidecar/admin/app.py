@@ -24,6 +24,7 @@ from sidecar.admin.guard import Guard
 from sidecar.admin.information import Information, Node, Traffic
 from sidecar.admin.payload import check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
+from sidecar.admin.protocol import invite_body
 from sidecar.admin.routing import Match, Routes
 from sidecar.secret import Secret
 
@@ -81,7 +82,7 @@ def create_admin_app(
     front = _Front(guard, routes, wait)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_boundary(traffic, on_request)])
     app[GUARDED] = guard.asks_for_token
-    app.router.add_route("*", "/{path:.*}", front.answer)
+    app.router.add_route("*", "/{path:.*}", front.answer, expect_handler=invite_body)
     return app
 
 
@@ -118,9 +119,9 @@ class _Front:
         self, request: web.Request, match: Match, path: str, arguments: Arguments
     ) -> Reply:
         has_body = request.method in _WITH_BODY
-        content_types = request.headers.getall("Content-Type", [])
+        content_type = request.headers.get("Content-Type")  # aiohttp refuses a second one
         if has_body:
-            check_content_type(content_types)
+            check_content_type(content_type)
         handler = match.endpoint.handler(request.method)
         if handler is None:
             raise method_not_allowed(match.endpoint.allowed)
@@ -128,7 +129,7 @@ class _Front:
         call = Call(path=path.removesuffix("/"), segments=match.segments, arguments=arguments)
         if has_body:
             body = await _read(request)
-            payload = decode_payload(content_types[0] if content_types else None, body)
+            payload = decode_payload(content_type, body)
             call = Call(
                 path=call.path, segments=call.segments, arguments=arguments, payload=payload
             )
@@ -172,6 +173,8 @@ async def _read(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError:
         raise plain(408, "Request timeout") from None
+    except (web.RequestPayloadError, ConnectionError):
+        raise plain(400, "Bad request") from None
 
 
 def _response(reply: Reply) -> web.Response:

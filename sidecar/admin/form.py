@@ -32,14 +32,15 @@ class _Node:
         return self.added[-1]
 
     def plain(self) -> object:
-        if self.members and not (self.values or self.places or self.added):
-            return {name: node.plain() for name, node in self.members.items()}
-        if len(self.values) == 1 and not (self.members or self.places or self.added):
+        members = {name: node.plain() for name, node in self.members.items()}
+        if members and not (self.values or self.places or self.added):
+            return members
+        if len(self.values) == 1 and not (members or self.places or self.added):
             return self.values[0]
         in_order = [self.places[index] for index in sorted(self.places)]
         listed = [*self.values, *(node.plain() for node in (*in_order, *self.added))]
         # A name that is used both for an object and for texts is neither: no field takes that.
-        return [*listed, *(node.plain() for node in self.members.values())]
+        return [*listed, members] if members else listed
 
 
 def nest(pairs: Iterable[tuple[str, str | None]]) -> dict[str, object]:

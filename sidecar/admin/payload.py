@@ -1,6 +1,6 @@
 """The body of a request as the object that it spells: JSON, urlencoded or multipart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
@@ -25,15 +25,13 @@ class Payload:
     is_form: bool = False
 
 
-def check_content_type(content_types: Sequence[str]) -> None:
-    """Refuse a request by its Content-Type headers alone, before its body is read.
+def check_content_type(content_type: str | None) -> None:
+    """Refuse a request by its Content-Type alone, before its body is read.
 
     Raises:
-        ProblemError: 415 without a body for a type that is not understood, 400 for several.
+        ProblemError: 415 without a body for a type that is not understood.
     """
-    if len(content_types) > 1:
-        raise plain(400, "Only one Content-Type header is allowed")
-    if content_types and _media_type(content_types[0]) not in _DECODERS:
+    if content_type is not None and _media_type(content_type) not in _DECODERS:
         raise ProblemError(415, None)
 
 

@@ -1,18 +1,20 @@
 """The Admin API on its address, for as long as it is wanted."""
 
-import logging
-from collections.abc import MutableMapping
+import asyncio
+import socket
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from aiohttp import web
 
 from sidecar.address import Address, TcpAddress, UnixAddress, is_loopback
 from sidecar.admin.app import GUARDED
+from sidecar.admin.protocol import AdminProtocol
 from sidecar.errors import SettingsError
 
 _DRAIN = 5.0  # seconds that open requests have when it stops
+_MAX_LINE = 32 * 2**10  # bytes of a request line: the longest key, percent-encoded, and more
 
 
 class AdminServer:
@@ -25,8 +27,8 @@ class AdminServer:
     def __init__(self, app: web.Application, *, address: Address) -> None:
         self._app = app
         self._address = address
+        self._bound = address
         self._stack = AsyncExitStack()
-        self._bound: Address = address
 
     @property
     def address(self) -> Address:
@@ -38,17 +40,12 @@ class AdminServer:
         if not (self._app[GUARDED] or is_loopback(self._address)):
             raise SettingsError("admin.token_file is required unless admin.listen is loopback")
         async with AsyncExitStack() as stack:
-            runner = web.AppRunner(
-                self._app,
-                access_log=None,  # paths hold keys
-                logger=_Discreet(logging.getLogger(__name__), {}),
-                handle_signals=False,
-                shutdown_timeout=_DRAIN,
-            )
+            runner = web.AppRunner(self._app, handle_signals=False, shutdown_timeout=_DRAIN)
             await runner.setup()
             stack.push_async_callback(runner.cleanup)
-            await _site(runner, self._address).start()
-            self._bound = _bound(runner, self._address)
+            listener = await self._listen(runner)
+            stack.callback(listener.close)  # first: nobody new comes while it drains
+            self._bound = _bound(listener, self._address)
             self._stack = stack.pop_all()
         return self
 
@@ -61,24 +58,27 @@ class AdminServer:
         """Answer what was asked, and stop."""
         await self._stack.aclose()
 
+    async def _listen(self, runner: web.AppRunner) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        server = runner.server
+        assert server is not None, "the runner was set up"  # noqa: S101 - for the type checker
 
-class _Discreet(logging.LoggerAdapter[logging.Logger]):
-    """Keeps to itself what aiohttp has to say of malformed requests: it quotes them."""
+        def connection() -> AdminProtocol:
+            return AdminProtocol(
+                server,
+                loop=loop,
+                access_log=None,  # type: ignore[arg-type]  # none at all: paths hold keys
+                max_line_size=_MAX_LINE,
+                auto_decompress=False,  # Kong reads no compressed bodies either
+            )
 
-    def process(
-        self, msg: object, kwargs: MutableMapping[str, Any]
-    ) -> tuple[object, MutableMapping[str, Any]]:
-        """Drop the exception."""
-        return msg, {**kwargs, "exc_info": None}
-
-
-def _site(runner: web.AppRunner, address: Address) -> web.BaseSite:
-    if isinstance(address, UnixAddress):
-        return web.UnixSite(runner, address.path)
-    return web.TCPSite(runner, address.host, address.port)
+        if isinstance(self._address, UnixAddress):
+            return await loop.create_unix_server(connection, self._address.path)
+        return await loop.create_server(connection, self._address.host, self._address.port)
 
 
-def _bound(runner: web.AppRunner, address: Address) -> Address:
-    if isinstance(address, UnixAddress):
+def _bound(listener: asyncio.Server, address: Address) -> Address:
+    listening = listener.sockets[0]
+    if isinstance(address, UnixAddress) or listening.family == socket.AF_UNIX:
         return address
-    return TcpAddress(address.host, runner.addresses[0][1])
+    return TcpAddress(address.host, listening.getsockname()[1])

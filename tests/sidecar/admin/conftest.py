@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from authsvc.memory import MemoryDatabase
 from authsvc.store import Stores
+from tests.clients.admin_client import AdminClient
+from tests.fakes.admin_api import serving
 from tests.fakes.stores import KINDS, opened, place
 
 
@@ -20,3 +23,17 @@ async def stores(store_url: str | None) -> AsyncIterator[Stores]:
     """Each kind of store, empty."""
     async with opened(store_url) as stores:
         yield stores
+
+
+@pytest.fixture
+async def admin(stores: Stores) -> AsyncIterator[AdminClient]:
+    """A client of an Admin API on each kind of store."""
+    async with serving(stores) as client:
+        yield client
+
+
+@pytest.fixture
+async def quick() -> AsyncIterator[AdminClient]:
+    """A client of an Admin API in memory, for what no store has a part in."""
+    async with serving(MemoryDatabase()) as client:
+        yield client
