@@ -1,0 +1,119 @@
+"""The deliveries there are: one for each application id that is configured.
+
+None delays another.  One that is no longer configured gets some time to send what it has.
+"""
+
+import asyncio
+from collections.abc import Iterable
+
+from analytics.application_id import ApplicationId
+from analytics.backoff import Backoff, Pause
+from analytics.collector import Collector, Target
+from analytics.config import MoesifConfig
+from analytics.delivery import Delivery, DeliverySettings
+from analytics.event_queue import QueueLimits
+from analytics.metrics import AnalyticsMetrics, DropReason
+from analytics.routing import ScopedConfig
+
+
+class Destinations:
+    """Starts, adjusts and stops deliveries as the configuration changes."""
+
+    def __init__(
+        self,
+        *,
+        collector: Collector,
+        metrics: AnalyticsMetrics,
+        backoff: Backoff,
+        wait: Pause,
+        stop_seconds: float,
+    ) -> None:
+        self._collector = collector
+        self._metrics = metrics
+        self._backoff = backoff
+        self._wait = wait
+        self._stop_seconds = stop_seconds
+        self._deliveries: dict[ApplicationId, Delivery] = {}
+        self._retiring: dict[Delivery, asyncio.Task[None]] = {}
+
+    def configure(self, scopes: Iterable[ScopedConfig]) -> None:
+        """Have one delivery for each application id; those that stay keep what they have.
+
+        Where scopes share an application id, the broadest one says how to queue and send.
+        """
+        wanted: dict[ApplicationId, ScopedConfig] = {}
+        for scope in sorted(scopes, key=_breadth):
+            wanted.setdefault(scope.config.application_id, scope)
+        for gone in self._deliveries.keys() - wanted.keys():
+            self._retire(self._deliveries.pop(gone))
+        for application_id, scope in wanted.items():
+            settings = _settings(scope.config)
+            if application_id in self._deliveries:
+                self._deliveries[application_id].adjust(settings)
+            else:
+                self._deliveries[application_id] = self._start(settings, scope.label)
+
+    def __getitem__(self, application_id: ApplicationId) -> Delivery:
+        """Return the delivery for an application id that is configured."""
+        return self._deliveries[application_id]
+
+    def report(self) -> None:
+        """Tell the metrics how much waits."""
+        queues = [delivery.queue for delivery in (*self._deliveries.values(), *self._retiring)]
+        self._metrics.waiting(
+            events=sum(queue.events for queue in queues), size=sum(queue.size for queue in queues)
+        )
+
+    async def stop(self) -> None:
+        """Send what is queued, all deliveries at once, within the limit."""
+        stopping = [
+            delivery.stop(limit=self._stop_seconds, reason=DropReason.SHUTDOWN)
+            for delivery in self._deliveries.values()
+        ]
+        await asyncio.gather(*stopping, *self._retiring.values())
+        self._deliveries.clear()
+
+    def _start(self, settings: DeliverySettings, name: str) -> Delivery:
+        delivery = Delivery(
+            settings,
+            name=name,
+            collector=self._collector,
+            metrics=self._metrics,
+            changed=self.report,
+            backoff=self._backoff,
+            wait=self._wait,
+        )
+        delivery.start()
+        return delivery
+
+    def _retire(self, delivery: Delivery) -> None:
+        stopping = delivery.stop(limit=self._stop_seconds, reason=DropReason.REMOVED)
+        task = asyncio.create_task(stopping, name="analytics-retiring")
+        self._retiring[delivery] = task
+        task.add_done_callback(lambda _: self._retiring.pop(delivery))
+
+
+def _breadth(scope: ScopedConfig) -> tuple[bool, bool, str, str]:
+    return (
+        scope.route is not None,
+        scope.service is not None,
+        scope.route or "",
+        scope.service or "",
+    )
+
+
+def _settings(config: MoesifConfig) -> DeliverySettings:
+    return DeliverySettings(
+        target=Target(
+            application_id=config.application_id,
+            endpoint=config.api_endpoint,
+            connect_timeout=config.connect_timeout / 1000,
+            send_timeout=config.send_timeout / 1000,
+        ),
+        limits=QueueLimits(
+            events=config.event_queue_size,
+            batch_events=config.batch_size,
+            batch_wait=config.batch_max_wait / 1000,
+        ),
+        compress=config.enable_compression,
+    )

@@ -1,0 +1,188 @@
+"""From the bytes of access log messages to queued events: the composition of this package.
+
+What callers can rely on, strongest first:
+
+1. ``LogStream.accept`` never raises and never waits: it decodes, makes events, and queues them.
+2. No event is made before the first ``configure``: until then nobody knows under which names
+   clients send credentials.  What comes earlier is held, within bounds.
+3. ``configure`` changes everything at once; events of an application id that stays are kept.
+4. Leaving sends what is queued, within a limit; the rest is dropped and counted.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from analytics.backoff import Backoff, Pause, pause
+from analytics.codec import decode
+from analytics.collector import Collector
+from analytics.config import MoesifConfig
+from analytics.delivery import Delivery
+from analytics.destinations import Destinations
+from analytics.encoding import encode_event
+from analytics.event import EventMaker, can_be_event
+from analytics.masking import CredentialNames
+from analytics.metrics import AnalyticsMetrics, DropReason, SkipReason
+from analytics.record import AccessRecord, Sender
+from analytics.routing import Routing, ScopedConfig, Topology
+from analytics.transaction import TransactionIds
+
+STOP_SECONDS = 5.0  # for what is queued when the process stops, or a configuration goes
+MAX_HELD = 10_000  # entries that came before the first configuration
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """What was made of one configuration."""
+
+    events: EventMaker
+    delivery: Delivery
+
+
+class Pipeline:
+    """Takes what Envoy logs and brings it to the collector; an async context manager.
+
+    Args:
+        collector: Where batches go.
+        metrics: Who counts.
+        backoff: How long to wait after failures.
+        wait: How to wait.
+        stop_seconds: How long leaving may take.
+        now: The time in nanoseconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        *,
+        collector: Collector,
+        metrics: AnalyticsMetrics,
+        backoff: Backoff | None = None,
+        wait: Pause = pause,
+        stop_seconds: float = STOP_SECONDS,
+        now: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._metrics = metrics
+        self._now = now
+        self._destinations = Destinations(
+            collector=collector,
+            metrics=metrics,
+            backoff=backoff or Backoff(),
+            wait=wait,
+            stop_seconds=stop_seconds,
+        )
+        self._transactions = TransactionIds()
+        self._routing: Routing[_Use] | None = None
+        self._held: deque[tuple[AccessRecord, Sender]] = deque()
+        self._is_stopped = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._is_stopped = True
+        self._drop(DropReason.SHUTDOWN, len(self._held))
+        self._held.clear()
+        await self._destinations.stop()
+
+    def configure(
+        self,
+        scopes: Sequence[ScopedConfig],
+        *,
+        credential_names: Iterable[str],
+        topology: Topology | None = None,
+    ) -> None:
+        """Go on with these configurations.
+
+        Args:
+            scopes: All that are enabled; the most specific one applies to an entry.
+            credential_names: Headers and query parameters in which clients send keys (the
+                ``key_names`` of every configuration), beside the usual ones.
+            topology: The routes and services that entries and scopes may name.
+        """
+        credentials = CredentialNames(credential_names)
+        self._destinations.configure(scopes)
+        uses = [(scope, self._use(scope.config, credentials)) for scope in scopes]
+        self._routing = Routing(uses, topology or Topology())
+        while self._held:
+            self._take(*self._held.popleft())
+        self._destinations.report()
+
+    def open_stream(self) -> "LogStream":
+        """Return what takes the messages of one stream."""
+        return LogStream(self._accept)
+
+    def _use(self, config: MoesifConfig, credentials: CredentialNames) -> _Use:
+        delivery = self._destinations[config.application_id]
+        return _Use(EventMaker(config, credentials), delivery)
+
+    def _accept(self, message: bytes, sender: Sender) -> Sender:
+        decoded = decode(message, received=self._now())
+        sender = decoded.sender or sender
+        self._metrics.received(len(decoded.records) + decoded.unfinished + decoded.malformed)
+        self._skip(SkipReason.UNFINISHED, decoded.unfinished)
+        self._drop(DropReason.MALFORMED, decoded.malformed)
+        for record in decoded.records:
+            self._take(record, sender)
+        self._destinations.report()
+        return sender
+
+    def _take(self, record: AccessRecord, sender: Sender) -> None:
+        if self._is_stopped:
+            self._drop(DropReason.SHUTDOWN, 1)
+        elif not can_be_event(record):
+            self._skip(SkipReason.NO_REQUEST, 1)
+        elif self._routing is None:
+            self._hold(record, sender)
+        elif use := self._routing.find(record.route, record.service):
+            self._queue(record, sender, use)
+        else:
+            self._skip(SkipReason.NOT_CONFIGURED, 1)
+
+    def _hold(self, record: AccessRecord, sender: Sender) -> None:
+        if len(self._held) >= MAX_HELD:
+            self._held.popleft()
+            self._drop(DropReason.NOT_YET_CONFIGURED, 1)
+        self._held.append((record, sender))
+
+    def _queue(self, record: AccessRecord, sender: Sender, use: _Use) -> None:
+        try:
+            event = use.events.make(record, sender, self._transactions.choose(record))
+            encoded = encode_event(event)
+        except Exception as error:  # noqa: BLE001 - one entry must not end a stream of thousands
+            # The text of the error, or its traceback, may show what is in the entry.
+            _log.error("an entry could not become an event", error=type(error).__name__)
+            self._drop(DropReason.INTERNAL_ERROR, 1)
+        else:
+            use.delivery.offer(encoded)
+
+    def _skip(self, reason: SkipReason, entries: int) -> None:
+        if entries:
+            self._metrics.skipped(reason, entries)
+
+    def _drop(self, reason: DropReason, events: int) -> None:
+        if events:
+            self._metrics.dropped(reason, events)
+
+
+class LogStream:
+    """One stream from one Envoy, which says who it is in the first message only."""
+
+    def __init__(self, accept: Callable[[bytes, Sender], Sender]) -> None:
+        self._accept = accept
+        self._sender = Sender()
+
+    def accept(self, message: bytes) -> None:
+        """Take one message; never raises, never waits."""
+        self._sender = self._accept(message, self._sender)

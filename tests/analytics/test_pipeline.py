@@ -1,0 +1,232 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from analytics import pipeline as pipeline_module
+from analytics.config_fields import parse_moesif_config
+from analytics.metrics import DropReason, SkipReason
+from analytics.moesif import MoesifCollector
+from analytics.pipeline import Pipeline
+from analytics.routing import KnownRoute, KnownService, ScopedConfig, Topology
+from tests.deadline import eventually
+from tests.fakes.collector import Collector, Hang
+from tests.fakes.counting_metrics import CountingMetrics
+from tests.fakes.envoy_log import entry, message, said
+
+
+@asynccontextmanager
+async def pipeline(
+    metrics: CountingMetrics, *, stop_seconds: float = 10.0
+) -> AsyncIterator[Pipeline]:
+    async with (
+        MoesifCollector() as client,
+        Pipeline(collector=client, metrics=metrics, stop_seconds=stop_seconds) as built,
+    ):
+        yield built
+
+
+def scoped(
+    collector: Collector, route: str | None = None, service: str | None = None, **config: Any
+) -> ScopedConfig:
+    given = {"application_id": "APP1", "api_endpoint": collector.url, "batch_max_wait": 0}
+    return ScopedConfig(parse_moesif_config(given | config), route, service)
+
+
+def path(number: int | str) -> dict[str, Any]:
+    return {"request": {"path": f"/{number}"}}
+
+
+def paths(collector: Collector) -> list[str]:
+    return [event["request"]["uri"].rpartition("/")[2] for event in collector.events]
+
+
+async def arrived(collector: Collector, count: int) -> None:
+    await eventually(lambda: len(collector.events) >= count, f"{count} events")
+    assert len(collector.events) == count
+
+
+async def test_an_entry_becomes_an_event(metrics: CountingMetrics) -> None:
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector)], credential_names=["my-key"])
+        stream = it.open_stream()
+        secret = entry(request={"path": "/?my_key=secret"}, common=said(username="alice"))
+        stream.accept(message(secret, node="envoy-1"))
+        stream.accept(message(entry()))
+        await arrived(collector, 2)
+    first, second = collector.events
+    assert first["user_id"] == "alice"
+    assert first["request"]["uri"] == "https://api.example.com/?my_key=*****"
+    assert first["metadata"]["node"] == second["metadata"]["node"] == "envoy-1"
+    assert first["transaction_id"] != second["transaction_id"]
+    assert (metrics.entries, metrics.events_sent, metrics.events_waiting) == (2, 2, 0)
+
+
+async def test_what_is_no_event_is_counted(metrics: CountingMetrics) -> None:
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector, "orders")], credential_names=[])
+        stream = it.open_stream()
+        nothing = entry(request=dict.fromkeys(("request_method", "scheme", "authority", "path")))
+        unfinished = entry(common={"access_log_type": "DownstreamStart"})
+        stream.accept(message(entry(), unfinished, nothing))
+        stream.accept(b"\xff")
+    assert collector.posts == []
+    assert metrics.entries == 4
+    assert metrics.skips == {
+        SkipReason.NOT_CONFIGURED: 1,
+        SkipReason.UNFINISHED: 1,
+        SkipReason.NO_REQUEST: 1,
+    }
+    assert metrics.drops == {DropReason.MALFORMED: 1}
+
+
+async def test_entries_wait_for_the_first_configuration(metrics: CountingMetrics) -> None:
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.open_stream().accept(message(entry(request={"path": "/?my_key=secret"}), node="envoy-1"))
+        it.configure([scoped(collector)], credential_names=["my-key"])
+        await arrived(collector, 1)
+    (event,) = collector.events
+    assert "secret" not in repr(event)
+    assert event["metadata"]["node"] == "envoy-1"
+
+
+async def test_the_oldest_of_too_many_that_wait_go(
+    metrics: CountingMetrics, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(pipeline_module, "MAX_HELD", 3)
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.open_stream().accept(message(*(entry(**path(number)) for number in range(5))))
+        it.configure([scoped(collector)], credential_names=[])
+        await arrived(collector, 3)
+    assert paths(collector) == ["2", "3", "4"]
+    assert metrics.drops == {DropReason.NOT_YET_CONFIGURED: 2}
+
+
+async def test_without_a_configuration_ever_what_waits_is_counted(metrics: CountingMetrics) -> None:
+    async with pipeline(metrics) as it:
+        it.open_stream().accept(message(entry(), entry()))
+    assert metrics.drops == {DropReason.SHUTDOWN: 2}
+
+
+async def test_the_most_specific_configuration_applies(metrics: CountingMetrics) -> None:
+    topology = Topology([KnownRoute("r1", "orders", "s1")], [KnownService("s1", "shop")])
+    async with Collector() as one, Collector() as two, pipeline(metrics) as it:
+        scopes = [scoped(one), scoped(two, service="s1", application_id="APP2")]
+        it.configure(scopes, credential_names=[], topology=topology)
+        stream = it.open_stream()
+        stream.accept(message(entry(common={"route_name": "orders"}, **path("of-the-service"))))
+        stream.accept(message(entry(common={"route_name": "users"}, **path("of-all"))))
+        stream.accept(
+            message(entry(common={"route_name": "users"} | said(route="r1"), **path("by-verdict")))
+        )
+        await arrived(one, 1)
+        await arrived(two, 2)
+    assert paths(one) == ["of-all"]
+    assert paths(two) == ["of-the-service", "by-verdict"]
+    assert two.posts[0].headers["x-moesif-application-id"] == "APP2"
+
+
+async def test_scopes_of_one_application_id_share_a_queue_and_the_broadest_says_how_to_send(
+    metrics: CountingMetrics,
+) -> None:
+    async with Collector() as broad, Collector() as narrow, pipeline(metrics) as it:
+        scopes = [
+            scoped(narrow, "orders", api_version="2.0"),
+            scoped(broad, batch_size=2, batch_max_wait=60_000),
+        ]
+        it.configure(scopes, credential_names=[])
+        orders = entry(common={"route_name": "orders"})
+        it.open_stream().accept(message(orders, entry()))
+        await arrived(broad, 2)
+    assert narrow.posts == []
+    assert [event["request"]["api_version"] for event in broad.events] == ["2.0", "1.0"]
+
+
+async def test_what_is_queued_survives_a_change_of_the_endpoint(metrics: CountingMetrics) -> None:
+    async with Collector(401) as wrong, Collector() as right, pipeline(metrics) as it:
+        it.configure([scoped(wrong)], credential_names=[])
+        it.open_stream().accept(message(entry(**path("kept"))))
+        await eventually(lambda: wrong.posts, "a refusal")
+        it.configure([scoped(right)], credential_names=[])
+        await arrived(right, 1)
+    assert not metrics.drops
+
+
+async def test_an_application_id_that_goes_may_send_what_it_has(metrics: CountingMetrics) -> None:
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector, batch_max_wait=60_000)], credential_names=[])
+        stream = it.open_stream()
+        stream.accept(message(entry(**path("before"))))
+        it.configure([], credential_names=[])
+        stream.accept(message(entry(**path("after"))))
+        await arrived(collector, 1)
+    assert paths(collector) == ["before"]
+    assert metrics.skips == {SkipReason.NOT_CONFIGURED: 1}
+    assert metrics.events_waiting == 0
+
+
+async def test_what_an_application_id_that_goes_cannot_send_is_counted(
+    metrics: CountingMetrics,
+) -> None:
+    async with Collector(503) as collector, pipeline(metrics, stop_seconds=0.05) as it:
+        it.configure([scoped(collector)], credential_names=[])
+        it.open_stream().accept(message(entry()))
+        await eventually(lambda: collector.posts, "a failure")
+        it.configure([], credential_names=[])
+        await eventually(lambda: metrics.drops, "the end of the delivery")
+    assert metrics.drops == {DropReason.REMOVED: 1}
+
+
+async def test_one_application_id_never_delays_another(metrics: CountingMetrics) -> None:
+    async with (
+        Collector(Hang(3600)) as stuck,
+        Collector() as well,
+        pipeline(metrics, stop_seconds=0.05) as it,
+    ):
+        scopes = [scoped(stuck, "a"), scoped(well, "b", application_id="APP2")]
+        it.configure(scopes, credential_names=[])
+        stream = it.open_stream()
+        for _ in range(3):
+            stream.accept(message(entry(common={"route_name": "a"})))
+            stream.accept(message(entry(common={"route_name": "b"})))
+        await arrived(well, 3)
+        assert stuck.events == []
+
+
+async def test_leaving_sends_what_is_queued(metrics: CountingMetrics) -> None:
+    async with Collector() as collector:
+        async with pipeline(metrics) as it:
+            it.configure([scoped(collector, batch_max_wait=60_000)], credential_names=[])
+            stream = it.open_stream()
+            stream.accept(message(*(entry(**path(number)) for number in range(7))))
+        assert len(collector.events) == 7
+        stream.accept(message(entry()))
+    assert metrics.drops == {DropReason.SHUTDOWN: 1}
+
+
+async def test_leaving_takes_no_longer_than_it_may(metrics: CountingMetrics) -> None:
+    async with Collector(Hang(3600)) as collector, pipeline(metrics, stop_seconds=0.05) as it:
+        it.configure([scoped(collector)], credential_names=[])
+        it.open_stream().accept(message(entry(), entry()))
+        await eventually(lambda: collector.posts, "a request under way")
+    assert metrics.drops == {DropReason.SHUTDOWN: 2}
+
+
+async def test_a_fault_costs_one_entry_and_shows_nothing_of_it(
+    metrics: CountingMetrics, monkeypatch: Any, capsys: Any, caplog: Any
+) -> None:
+    original = pipeline_module.encode_event
+
+    def encode(event: dict[str, Any]) -> bytes:
+        if "poison" in event["request"]["uri"]:
+            raise RuntimeError(event["request"]["uri"])
+        return original(event)
+
+    monkeypatch.setattr(pipeline_module, "encode_event", encode)
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector)], credential_names=[])
+        it.open_stream().accept(message(entry(**path("poison")), entry(**path("sound"))))
+        await arrived(collector, 1)
+    assert metrics.drops == {DropReason.INTERNAL_ERROR: 1}
+    logged = caplog.text + "".join(capsys.readouterr())
+    assert "RuntimeError" in logged
+    assert "poison" not in logged
