@@ -36,10 +36,13 @@ class Journal:
 class ScriptedRole:
     def __init__(self, script: Mapping[str, object]) -> None:
         self._script = script
+        self._asked = 0
 
     async def checks(self) -> Mapping[str, bool]:
-        if "hang_loop" in self._script:
+        self._asked += 1
+        if self._asked > self._script.get("hang_after", self._asked):
             time.sleep(3600)  # noqa: ASYNC251 - the fault that is played
+        await asyncio.sleep(self._script.get("slow_checks", 0))
         return self._script.get("checks", {"fine": True})
 
 
@@ -52,6 +55,8 @@ async def open_role(spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator[S
     journal.write(f"{spec.name} starts {os.getpid()}")
     if "misconfigured" in script:
         raise SettingsError(script["misconfigured"])
+    if "fault" in script:
+        raise RuntimeError(script["fault"])
     if "exit" in script:
         os._exit(script["exit"])
     if "hang_start" in script:

@@ -37,7 +37,7 @@ class Stage:
         (self.directory / f"{name}.json").write_text(json.dumps(script))
 
     @asynccontextmanager
-    async def raised(self, *names: str, pace: Pace = QUICK) -> AsyncIterator[Supervisor]:
+    async def raised(self, *names: str) -> AsyncIterator[Supervisor]:
         """Supervise processes of these names."""
         with open_directory(self.directory) as metrics:
             self.counters = ProcessCounters(metrics)
@@ -46,7 +46,7 @@ class Stage:
                     spec_of(name, self.directory, metrics),
                     counters=self.counters,
                     command=COMMAND,
-                    pace=pace,
+                    pace=QUICK,
                 )
                 for name in names
             ]
