@@ -24,7 +24,7 @@ class Allowed:
     """
 
     metadata: Metadata
-    headers_to_set: dict[str, str]
+    headers_to_set: dict[str, str] = field(repr=False)
     headers_to_remove: list[str]
     path: str | None = field(default=None, repr=False)
     kind: Kind = "allow"
@@ -63,7 +63,10 @@ def _allowed(decision: Allow, request: Request) -> Allowed:
         if name not in identity_headers and name not in removed
     )
     metadata = _metadata("allow", decision.reason, decision.identity, request)
-    return Allowed(metadata, identity_headers, removed, decision.hiding.path)
+    changed = dict(identity_headers)
+    if decision.hiding.cookie is not None:
+        changed["cookie"] = decision.hiding.cookie
+    return Allowed(metadata, changed, removed, decision.hiding.path)
 
 
 def _metadata(

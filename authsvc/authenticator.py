@@ -21,7 +21,8 @@ from authsvc.decision import (
 from authsvc.errors import KeyringError, PolicyError, StoreUnavailableError
 from authsvc.hiding import hide
 from authsvc.locations import NoKey, find_key
-from authsvc.policy import Policy, PolicyBook
+from authsvc.policy import PREFIXED, Policy, PolicyBook
+from authsvc.prefixed_key import cannot_be_valid
 from authsvc.request import Request
 from authsvc.resolver import Resolver
 
@@ -74,12 +75,17 @@ class Authenticator:
         found = find_key(request, policy.key_auth)
         if isinstance(found, NoKey):
             return _NO_KEY[found]
+        if policy.key_auth.key_format == PREFIXED and cannot_be_valid(found.key):
+            return DenyReason.UNKNOWN_KEY
         identity = await self._resolver.find(found.key)
         if identity is None:
             return DenyReason.DUPLICATE_KEY if found.ambiguous else DenyReason.UNKNOWN_KEY
+        return self._why_not_valid(identity) or identity
+
+    def _why_not_valid(self, identity: Identity) -> DenyReason | None:
         if identity.expires_at is not None and self._clock() >= identity.expires_at:
             return DenyReason.EXPIRED_KEY
-        return identity
+        return None if identity.enabled else DenyReason.DISABLED_KEY
 
     async def _allow_anonymous(self, request: Request, policy: Policy, reference: str) -> Decision:
         consumer = await self._resolver.find_consumer(reference)

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 import multipart  # type: ignore[import-untyped]  # ships no types; what we call is one function
 
+from authsvc import query
 from authsvc.body import FORM, JSON, MULTIPART, field_values, media_type_of
-from authsvc.query import arguments
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 
@@ -35,10 +35,9 @@ def still_holds(content_type: str, body: bytes, names: frozenset[str]) -> bool:
 
 
 def _form(_content_type: str, body: bytes, names: frozenset[str]) -> bytes:
-    wanted = {name.encode() for name in names}
+    wanted = frozenset(name.encode() for name in names)
     text = body.decode("utf-8", "surrogateescape")
-    kept = [field.raw for field in arguments(text) if field.name not in wanted]
-    return "&".join(kept).encode("utf-8", "surrogateescape")
+    return query.without_fields(text, wanted).encode("utf-8", "surrogateescape")
 
 
 def _json(_content_type: str, body: bytes, names: frozenset[str]) -> bytes:

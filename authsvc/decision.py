@@ -27,6 +27,7 @@ class DenyReason(StrEnum):
     DUPLICATE_KEY = "duplicate_key"
     UNKNOWN_KEY = "unknown_key"
     EXPIRED_KEY = "expired_key"
+    DISABLED_KEY = "disabled_key"
     ANONYMOUS_MISSING = "anonymous_missing"
     NOT_A_MEMBER = "not_a_member"
     NOBODY = "nobody"
@@ -44,6 +45,7 @@ class Identity:
     owner: KnownConsumer
     credential_id: str | None = None
     expires_at: int | None = None
+    enabled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ _ANSWERS: dict[DenyReason, tuple[int, str]] = {
     DenyReason.DUPLICATE_KEY: (UNAUTHORIZED, "Duplicate API key found"),
     DenyReason.UNKNOWN_KEY: (UNAUTHORIZED, "Unauthorized"),
     DenyReason.EXPIRED_KEY: (UNAUTHORIZED, "Unauthorized"),
+    DenyReason.DISABLED_KEY: (UNAUTHORIZED, "Unauthorized"),
     DenyReason.NOBODY: (UNAUTHORIZED, "Unauthorized"),
     DenyReason.NOT_A_MEMBER: (FORBIDDEN, "You cannot consume this service"),
     DenyReason.NO_POLICY: (FORBIDDEN, "No authentication is configured for this request"),
@@ -39,6 +40,7 @@ _CHALLENGED = frozenset(
         DenyReason.DUPLICATE_KEY,
         DenyReason.UNKNOWN_KEY,
         DenyReason.EXPIRED_KEY,
+        DenyReason.DISABLED_KEY,
     }
 )
 # Kong's map for gRPC callers; Envoy's own differs (500 would be UNKNOWN).

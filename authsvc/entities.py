@@ -34,6 +34,9 @@ class StoredCredential:
     sealed_key: bytes = field(repr=False)
     expires_at: int | None = None
     tags: tuple[str, ...] | None = None
+    enabled: bool = True
+    name: str | None = None  # for people; not unique
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,13 @@
 """What to take out of a request so that the upstream never sees the credential.
 
-All configured names are taken out, in headers and in the query, wherever the key was found and
+All configured names are taken out, in headers, query and cookies, wherever the key was found and
 whether or not it was right: a credential under another of the names is one all the same.
 """
 
 from dataclasses import dataclass, field
 
-from authsvc.locations import header_names
+from authsvc.cookies import without_cookies
+from authsvc.locations import AUTHORIZATION, header_names, is_bearer
 from authsvc.policy import KeyAuthConfig
 from authsvc.query import mentions, without_arguments
 from authsvc.request import Request
@@ -14,12 +15,14 @@ from authsvc.request import Request
 
 @dataclass(frozen=True, slots=True)
 class Hiding:
-    """The headers to remove, and the new path and query if they must change."""
+    """The headers to remove; the new path and query, and the cookies that stay, if they change."""
 
     headers: tuple[str, ...] = ()
     path: str | None = field(default=None, repr=False)  # may hold other secrets of the client
+    cookie: str | None = field(default=None, repr=False)  # so may the other cookies
 
 
+_COOKIE = "cookie"
 NOTHING_HIDDEN = Hiding()
 
 
@@ -27,9 +30,25 @@ def hide(request: Request, config: KeyAuthConfig) -> Hiding:
     """Return what to change about a request that goes on to the upstream."""
     if not config.hide_credentials:
         return NOTHING_HIDDEN
-    headers = tuple(
-        dict.fromkeys(header for name in config.key_names for header in header_names(name))
-    )
+    headers = dict.fromkeys(header for name in config.key_names for header in header_names(name))
     names = frozenset(name.encode() for name in config.key_names)
     path = without_arguments(request.path, names) if mentions(request.path, names) else None
-    return Hiding(headers, path)
+    if config.key_in_bearer and any(map(is_bearer, request.values(AUTHORIZATION))):
+        headers[AUTHORIZATION] = None
+    cookie = _cookies_left(request, names) if config.key_in_cookie else None
+    if cookie == "":
+        headers[_COOKIE] = None
+    return Hiding(tuple(headers), path, cookie or None)
+
+
+def _cookies_left(request: Request, names: frozenset[bytes]) -> str | None:
+    """Return the cookies that stay, joined to one header; None if they need not change."""
+    sent = list(request.values(_COOKIE))
+    kept = [without_cookies(header, names) for header in sent]
+    if kept == [header.strip() for header in sent]:
+        return None
+    try:
+        return b"; ".join(filter(None, kept)).decode()
+    except UnicodeDecodeError:
+        # Envoy takes text only: rather no cookies at all than a credential that is not hidden.
+        return ""

@@ -1,8 +1,8 @@
-"""Where in a request the key may sit: Kong's search order.
+"""Where in a request the key may sit: Kong's search order, and ours behind it.
 
-Names are the outer loop, locations (header, query, body) the inner one; the first name that has a
-value in any location decides, right or wrong.  Duplicates count per name and location, and only
-in the location that is looked at.
+Names are the outer loop, locations (header, query, body, cookie) the inner one; the first name
+that has a value in any location decides, right or wrong.  Duplicates count per name and location,
+and only in the location that is looked at.  A bearer token has no name, and so comes last.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,13 @@ from enum import Enum
 
 from authsvc.apikey import ApiKey
 from authsvc.body import field_values
+from authsvc.cookies import cookie_values
 from authsvc.policy import KeyAuthConfig
 from authsvc.query import query_of, values_of
 from authsvc.request import Request
 
+AUTHORIZATION = "authorization"
+_BEARER = b"bearer "
 _BLANKS = b" \t"  # HTTP/1 strips these around a value, HTTP/2 does not: make both alike
 
 
@@ -48,7 +51,12 @@ def find_key(request: Request, config: KeyAuthConfig) -> FoundKey | NoKey:
             key = values[0]
             ambiguous = request.joined and bool(in_header) and b"," in key
             return FoundKey(ApiKey(key), ambiguous=ambiguous) if key else NoKey.MISSING
-    return NoKey.MISSING
+    return _bearer_key(request) if config.key_in_bearer else NoKey.MISSING
+
+
+def is_bearer(credentials: bytes) -> bool:
+    """Tell whether the value of an ``authorization`` header is a bearer token."""
+    return credentials.strip(_BLANKS)[: len(_BEARER)].lower() == _BEARER
 
 
 def header_names(name: str) -> tuple[str, ...]:
@@ -69,4 +77,19 @@ def _other_values(request: Request, config: KeyAuthConfig, name: str) -> list[by
     values = values_of(query_of(request.path), name) if config.key_in_query else []
     if not values and config.key_in_body and request.body is not None:
         values = field_values(request.first("content-type"), request.body, name)
+    if not values and config.key_in_cookie:
+        values = cookie_values(request.values("cookie"), name)
     return values
+
+
+def _bearer_key(request: Request) -> FoundKey | NoKey:
+    tokens = [
+        credentials.strip(_BLANKS)[len(_BEARER) :].strip(_BLANKS)
+        for credentials in request.values(AUTHORIZATION)
+        if is_bearer(credentials)
+    ]
+    if len(tokens) > 1:
+        return NoKey.DUPLICATE
+    if not tokens or not tokens[0]:
+        return NoKey.MISSING
+    return FoundKey(ApiKey(tokens[0]), ambiguous=request.joined and b"," in tokens[0])

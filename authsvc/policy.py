@@ -15,12 +15,14 @@ from authsvc.errors import PolicyError
 KEY_AUTH = "key-auth-enc"
 KEY_AUTH_NAMES = frozenset({KEY_AUTH, "key-auth"})
 ACL = "acl"
+PREFIXED = "prefixed"
+KEY_FORMATS = (PREFIXED,)
 _NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 @dataclass(frozen=True, slots=True)
 class KeyAuthConfig:
-    """The ``key-auth-enc`` plugin's configuration; fields and defaults are Kong's."""
+    """The ``key-auth-enc`` plugin's configuration; Kong's fields and defaults first."""
 
     key_names: tuple[str, ...] = ("apikey",)
     key_in_header: bool = True
@@ -30,6 +32,10 @@ class KeyAuthConfig:
     anonymous: str | None = None  # id or username of a consumer
     run_on_preflight: bool = True
     realm: str | None = None
+    # Ours, each neutral by default.
+    key_in_cookie: bool = False
+    key_in_bearer: bool = False  # `Authorization: Bearer <key>`, where no name has a value
+    key_format: str | None = None  # `prefixed`: refuse ill-formed prefixed keys without a look-up
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,12 @@ def _check_optional_text(value: object) -> str | None:
     return None if value else "length must be at least 1"
 
 
+def _check_key_format(value: object) -> str | None:
+    if value is None or value in KEY_FORMATS:
+        return None
+    return "expected a string" if not isinstance(value, str) else "expected one of: prefixed"
+
+
 def _check_key_names(value: object) -> object:
     if value is None:
         return "required field missing"
@@ -133,6 +145,9 @@ _KEY_AUTH_CHECKS = {
     "anonymous": _check_optional_text,
     "run_on_preflight": _check_bool,
     "realm": _check_optional_text,
+    "key_in_cookie": _check_bool,
+    "key_in_bearer": _check_bool,
+    "key_format": _check_key_format,
 }
 
 

@@ -46,8 +46,13 @@ def without_arguments(path: str, names: frozenset[bytes]) -> str:
     What stays keeps its bytes and its order; nothing left means no ``?`` either.
     """
     target, mark, query = path.partition("?")
-    rest = _spelled(names).sub("", f"&{query}")[1:]
+    rest = without_fields(query, names)
     return f"{target}{mark}{rest}" if rest else target
+
+
+def without_fields(text: str, names: frozenset[bytes]) -> str:
+    """Return a query or a urlencoded body without the arguments of these decoded names."""
+    return _spelled(names).sub("", f"&{text}")[1:]
 
 
 def mentions(path: str, names: frozenset[bytes]) -> bool:

@@ -126,7 +126,9 @@ class Resolver:
             self._metrics.refused_sealed_value()
             raise KeyringError
         credential = found.credential
-        return Identity(found.owner, credential.id, credential.expires_at)
+        return Identity(
+            found.owner, credential.id, credential.expires_at, enabled=credential.enabled
+        )
 
     def _is_genuine(self, found: KnownCredential, key: ApiKey) -> bool:
         if found.owner.consumer.id != found.credential.consumer_id:

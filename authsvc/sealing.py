@@ -5,7 +5,8 @@ reveals through it, the decision proves a presented key through it.
 """
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from authsvc.apikey import ApiKey
 from authsvc.blind_index import BlindIndex
@@ -63,6 +64,9 @@ class Sealer:
         created_at: int,
         expires_at: int | None = None,
         tags: tuple[str, ...] | None = None,
+        enabled: bool = True,
+        name: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> StoredCredential:
         """Make the stored form of a consumer's key."""
         return StoredCredential(
@@ -73,6 +77,9 @@ class Sealer:
             sealed_key=self._keyring.seal(key.reveal(), _binding(credential_id, consumer_id)),
             expires_at=expires_at,
             tags=tags,
+            enabled=enabled,
+            name=name,
+            metadata=metadata,
         )
 
     def reveal(self, credential: StoredCredential) -> ApiKey:

@@ -15,7 +15,7 @@ E = TypeVar("E", bound=Entity)
 
 _Convert = Callable[[Any], Any]
 _LISTS = ("tags", "protocols", "methods", "hosts", "paths")
-_DOCUMENTS = ("headers", "config")
+_DOCUMENTS = ("headers", "config", "metadata")
 _DECODERS: Mapping[str, _Convert] = {
     **dict.fromkeys(_LISTS, tuple),
     **dict.fromkeys(_DOCUMENTS, json.loads),

@@ -32,8 +32,10 @@ def consumer(username: str, *groups: str) -> KnownConsumer:
     )
 
 
+FORGED = b"tk_live_forged"  # known to the resolver: only the checksum can refuse it
 BOB = Identity(consumer("bob", "admin"), "k-bob")
 LOST = Identity(consumer("lost"), "k-lost", expires_at=int(NOW))
+OFF = Identity(consumer("off"), "k-off", enabled=False)
 LATE = Identity(consumer("late"), "k-late", expires_at=int(NOW) + 1)
 
 
@@ -42,7 +44,14 @@ class ScriptedResolver:
     """Knows these keys and consumers; raises what it is told to."""
 
     keys: dict[bytes, Identity] = field(
-        default_factory=lambda: {b"good": BOB, b"a,b": BOB, b"lost": LOST, b"late": LATE}
+        default_factory=lambda: {
+            b"good": BOB,
+            b"a,b": BOB,
+            b"lost": LOST,
+            b"late": LATE,
+            b"off": OFF,
+            FORGED: BOB,
+        }
     )
     consumers: dict[str, KnownConsumer] = field(
         default_factory=lambda: {
@@ -103,6 +112,21 @@ CASES: dict[str, tuple[dict[str, object], dict[str, object] | None, Request, str
     "an unknown key": ({}, None, get("bad"), "unknown_key"),
     "a known key in another case": ({}, None, get("GOOD"), "unknown_key"),
     "an expired key, at its very second": ({}, None, get("lost"), "expired_key"),
+    "a disabled key": ({}, None, get("off"), "disabled_key"),
+    "guest with a disabled key": (GUEST, None, get("off"), "anonymous"),
+    "a prefixed key with a wrong checksum": (
+        {"key_format": "prefixed"},
+        None,
+        get(FORGED.decode()),
+        "unknown_key",
+    ),
+    "the same where the format is not set": ({}, None, get(FORGED.decode()), "key"),
+    "a key of another format where one is set": (
+        {"key_format": "prefixed"},
+        None,
+        get("good"),
+        "key",
+    ),
     "a key in its last second": ({}, None, get("late"), "key"),
     "two keys": (
         {},

@@ -127,3 +127,30 @@ def test_a_path_that_holds_no_credential_is_not_touched(
     names = {name.encode() for name in config.key_names}
     mentioned = any(one.name in names for one in arguments(query_of(request.path)))
     assert (hide(request, config).path is None) is not mentioned
+
+
+COOKIE_CASES = {
+    "the others stay": ((b"a=1; apikey=K; b=2",), Hiding(("apikey",), cookie="a=1; b=2")),
+    "none is left": ((b"apikey=K", b"apikey=L"), Hiding(("apikey", "cookie"))),
+    "it was not there": ((b"a=1; b=2",), Hiding(("apikey",))),
+    "what is left is no text": ((b"a=\xff; apikey=K",), Hiding(("apikey", "cookie"))),
+}
+
+
+@pytest.mark.parametrize("name", COOKIE_CASES)
+def test_a_cookie_is_taken_out_of_the_others(name: str) -> None:
+    cookies, expected = COOKIE_CASES[name]
+    headers = tuple(("cookie", value) for value in cookies)
+    config = replace(HIDING, key_in_cookie=True)
+    assert hide(Request(method="GET", path="/", headers=headers), config) == expected
+
+
+@pytest.mark.parametrize(
+    ("credentials", "expected"),
+    [(b"Bearer K", ("apikey", "authorization")), (b"Basic K", ("apikey",))],
+)
+def test_a_bearer_token_is_removed_and_other_credentials_stay(
+    credentials: bytes, expected: tuple[str, ...]
+) -> None:
+    request = Request(method="GET", path="/", headers=(("authorization", credentials),))
+    assert hide(request, replace(HIDING, key_in_bearer=True)) == Hiding(expected)

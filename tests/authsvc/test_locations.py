@@ -26,8 +26,28 @@ IN_BODY = KeyAuthConfig(key_in_body=True)
 HEADER_ONLY = KeyAuthConfig(key_in_query=False)
 QUERY_ONLY = KeyAuthConfig(key_in_header=False)
 
+IN_COOKIE = KeyAuthConfig(key_in_cookie=True)
+IN_BEARER = KeyAuthConfig(key_in_bearer=True)
+
 CASES = {
     "nothing": Case(MISSING),
+    "cookie": Case(b"K", (("cookie", b"a=1; apikey=K"),), config=IN_COOKIE),
+    "cookie is not looked at unless told": Case(MISSING, (("cookie", b"apikey=K"),)),
+    "query before cookie": Case(b"Q", (("cookie", b"apikey=C"),), "apikey=Q", config=IN_COOKIE),
+    "two cookies": Case(DUPLICATE, (("cookie", b"apikey=K; apikey=L"),), config=IN_COOKIE),
+    "bearer": Case(b"K", (("authorization", b"Bearer K"),), config=IN_BEARER),
+    "bearer in any letter case": Case(b"K", (("authorization", b" bEARER  K "),), config=IN_BEARER),
+    "bearer is not looked at unless told": Case(MISSING, (("authorization", b"Bearer K"),)),
+    "another scheme": Case(MISSING, (("authorization", b"Basic K"),), config=IN_BEARER),
+    "bearer without a token": Case(MISSING, (("authorization", b"Bearer "),), config=IN_BEARER),
+    "a name before bearer": Case(
+        b"Q", (("authorization", b"Bearer K"),), "apikey=Q", config=IN_BEARER
+    ),
+    "two bearers": Case(
+        DUPLICATE,
+        (("authorization", b"Bearer K"), ("authorization", b"Bearer L")),
+        config=IN_BEARER,
+    ),
     "header": Case(b"K", (("apikey", b"K"),)),
     "query": Case(b"K", query="apikey=K"),
     "body": Case(b"K", FORM, body=b"apikey=K", config=IN_BODY),

@@ -32,6 +32,9 @@ CREATE TABLE credentials (
     key_id      text,            -- the data key that sealed it; a copy of what sealed_key says
     expires_at  bigint,
     tags        text[],
+    enabled     boolean NOT NULL,
+    name        text,
+    metadata    jsonb,
     CONSTRAINT credentials_digest_key UNIQUE (digest),
     CONSTRAINT credentials_consumer_id_fkey
         FOREIGN KEY (consumer_id) REFERENCES consumers (id) ON DELETE CASCADE
