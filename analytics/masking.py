@@ -16,6 +16,7 @@ that it names are masked; their names are compared percent-decoded and in any le
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from analytics.config import MoesifConfig
@@ -42,9 +43,9 @@ USUAL_CREDENTIAL_NAMES = (
 )
 
 _USER_INFO = re.compile(r"(?<=://)[^/?#@\s]+@")  # the user and the password of a URL
-_QUERY_START = re.compile(r"[?#]")
+_QUERY_START = re.compile(r"([?#])")
 # ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
-_PARAMETER = re.compile(r"[?&;#]([^?&;#=]*)=")
+_PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
 
 
 class CredentialNames:
@@ -56,6 +57,10 @@ class CredentialNames:
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _canonical(name) in self._names
+
+    def have(self, canonical: str) -> bool:
+        """Tell whether a name is among them that is in lower case and has hyphens already."""
+        return canonical in self._names
 
 
 class Masking:
@@ -83,44 +88,42 @@ class Masking:
         """Return a URL, a path, or any text that may hold one, as it may be shown."""
         if "@" in text:
             text = _USER_INFO.sub(f"{MASK}@", text)
-        start = _QUERY_START.search(text)
-        if start is None:
+        if "?" not in text and "#" not in text:  # as most headers
             return text
-        shown = [text[: start.start()]]
-        position = start.start()
-        for parameter in _PARAMETER.finditer(text, position):
-            if parameter.start() < position:
-                continue  # inside a value that is masked
-            # A credential may hold any character but the one that ends it for authsvc.
-            end = _index(text, "&", parameter.end())
-            if self._is_masked(parameter.group(1), text[parameter.end() : end]):
-                shown += text[position : parameter.end()], MASK
-                position = end
-        shown.append(text[position:])
-        return "".join(shown)
+        path, mark, query = _QUERY_START.split(text, maxsplit=1)
+        return path + mark + "&".join(self._argument(argument) for argument in query.split("&"))
 
     def _headers(self, headers: Mapping[str, str], masks: frozenset[str]) -> dict[str, str]:
-        return {
-            name: self._value(name, value)
-            for name, value in headers.items()
-            if _canonical(name) not in masks
-        }
+        shown = {}
+        for name, value in headers.items():
+            canonical = _canonical_header(name)
+            if canonical not in masks:
+                shown[name] = MASK if self._credentials.have(canonical) else self.url(value)
+        return shown
 
-    def _value(self, name: str, value: str) -> str:
-        return MASK if name in self._credentials else self.url(value)
+    def _argument(self, argument: str) -> str:
+        """Return what may be shown of what stands between two ``&``."""
+        for parameter in _PARAMETER.finditer(argument):
+            if self._is_masked(parameter.group(1), len(argument) - parameter.end()):
+                # To the end: for authsvc a value may hold any character but ``&``.
+                return argument[: parameter.end()] + MASK
+        if self._embeds_credential(argument):
+            name, equals, _ = argument.partition("=")
+            return f"{name}={MASK}" if equals else MASK
+        return argument
 
-    def _is_masked(self, raw_name: str, value: str) -> bool:
+    def _is_masked(self, raw_name: str, value_length: int) -> bool:
         name = unquote_plus(raw_name).lower()
         if name in self._query_masks:
-            return value != ""
+            return value_length > 0
         # One character is no secret, and ?cookie=1 is a switch.
-        return len(value) > 1 and (name in self._credentials or self._embeds_credential(value))
+        return value_length > 1 and name in self._credentials
 
-    def _embeds_credential(self, value: str) -> bool:
-        """Tell whether a value is another URL, or query, with a credential in it."""
-        if "%3d" not in value.lower():
+    def _embeds_credential(self, argument: str) -> bool:
+        """Tell whether another URL, percent-encoded, has a credential in it."""
+        if "%3d" not in argument.lower():
             return False
-        names = _PARAMETER.findall("?" + unquote_plus(value))
+        names = _PARAMETER.findall(unquote_plus(argument))
         return any(unquote_plus(name) in self._credentials for name in names)
 
 
@@ -128,6 +131,5 @@ def _canonical(name: str) -> str:
     return name.lower().replace("_", "-")
 
 
-def _index(text: str, character: str, start: int) -> int:
-    found = text.find(character, start)
-    return len(text) if found < 0 else found
+# Of headers and tags only, whose names the operator lists: clients make up names of parameters.
+_canonical_header = lru_cache(maxsize=1024)(_canonical)

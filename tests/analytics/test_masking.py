@@ -29,6 +29,9 @@ URLS = {
     "in a fragment": (f"https://app/#access_token={KEY}", "https://app/#access_token=*****"),
     "in a URL in the query": (f"/?next=/b?apikey={KEY}", "/?next=/b?apikey=*****"),
     "in an encoded URL": (f"/?next=%2Fb%3Fapikey%3D{KEY}&x=1", "/?next=*****&x=1"),
+    "in an encoded query": (f"/?q=x%3D1%26apikey%3D{KEY}", "/?q=*****"),
+    "with an encoded equals sign": (f"/?x&apikey%3D{KEY}", "/?x&*****"),
+    "nothing but an encoded argument": (f"/?apikey%3D{KEY}", "/?*****"),
     "with a password": (f"https://u:{KEY}@h/?x=1", "https://*****@h/?x=1"),
     "a whole URL": (f"https://h/p?apikey={KEY}", "https://h/p?apikey=*****"),
 }
@@ -152,3 +155,9 @@ def test_a_query_without_credentials_is_not_touched(parameters: list[tuple[str, 
 def test_only_the_value_changes(name: str, value: str, after: str) -> None:
     url = f"/p?x=1&{name}={value}kk&y={after}&z"
     assert masking("my_key").url(url) == f"/p?x=1&{name}={MASK}&y={after}&z"
+
+
+def test_a_hostile_query_takes_no_longer_than_its_length() -> None:
+    # Quadratic, this would take minutes.
+    hostile = "/?x=" + ";a=%3D" * 200_000
+    assert masking().url(hostile) == hostile
