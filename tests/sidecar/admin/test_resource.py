@@ -1,0 +1,92 @@
+"""Writes that meet each other."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from authsvc.entities import Consumer
+from authsvc.memory import MemoryDatabase
+from tests.clients.admin_client import AdminClient
+from tests.fakes.admin_api import serving
+
+NAMES = [f"tag{n}" for n in range(10)]
+
+
+async def test_patches_of_one_row_do_not_undo_each_other(admin: AdminClient) -> None:
+    await admin.post("/consumers", {"username": "bob"})
+    answers = await asyncio.gather(
+        admin.patch("/consumers/bob", {"custom_id": "7"}),
+        admin.patch("/consumers/bob", {"tags": NAMES}),
+        *(admin.patch("/consumers/bob", {}) for _ in range(5)),
+    )
+    assert {answer.status for answer in answers} == {200}
+    bob = (await admin.get("/consumers/bob")).json()
+    assert (bob["custom_id"], bob["tags"]) == ("7", NAMES)
+
+
+async def test_puts_of_one_name_make_one_row(admin: AdminClient) -> None:
+    answers = await asyncio.gather(*(admin.put("/consumers/bob") for _ in range(8)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+
+
+async def test_a_row_that_is_deleted_while_it_is_put_is_created_again() -> None:
+    stores = MemoryDatabase()
+    async with serving(stores) as client:
+        await client.put("/consumers/bob")
+        replace, times = stores.consumers.replace, iter([True])
+
+        async def too_late(entity: Consumer) -> int | None:
+            if next(times, False):
+                await stores.consumers.delete(entity.id)
+            return await replace(entity)
+
+        stores.consumers.replace = too_late  # type: ignore[method-assign]  # somebody is faster
+        assert (await client.put("/consumers/bob", {"custom_id": "7"})).status == 200
+        assert (await client.get("/consumers/bob")).json()["custom_id"] == "7"
+
+
+async def test_a_row_that_is_deleted_while_it_is_patched_is_gone() -> None:
+    stores = MemoryDatabase()
+    async with serving(stores) as client:
+        await client.put("/consumers/bob")
+
+        async def gone(_entity: Consumer) -> None:
+            return None
+
+        stores.consumers.replace = gone  # type: ignore[method-assign]  # somebody is faster
+        answer = await client.patch("/consumers/bob", {})
+    assert answer.status == 404
+    assert answer.json()["code"] == 6
+
+
+async def test_a_put_that_never_gets_its_turn_gives_up() -> None:
+    stores = MemoryDatabase()
+    async with serving(stores) as client:
+        await client.put("/consumers/bob")
+
+        async def gone(_entity: Consumer) -> None:
+            return None
+
+        stores.consumers.replace = gone  # type: ignore[method-assign]  # always somebody is faster
+        answer = await client.put("/consumers/bob", {})
+    assert answer.status == 409
+
+
+async def test_what_no_store_can_keep_is_a_bad_request(quick: AdminClient) -> None:
+    values: dict[str, Any] = {"name": "r", "headers": {"x": ["a\x00b"]}}
+    answer = await quick.post("/routes", values)
+    assert answer.status == 400
+    assert answer.json()["fields"] == {"headers": "has a value that cannot be stored"}
+
+
+@pytest.mark.parametrize("path", ["/consumers/%FF", "/key-auths-enc/%FF", "/routes/%FF"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+async def test_a_name_that_is_no_text_is_refused(
+    quick: AdminClient, method: str, path: str
+) -> None:
+    answer = await quick.send(method, path)
+    assert answer.status == 400
+    assert answer.json()["code"] == 10
+    assert answer.json()["name"].startswith("invalid unique ")
