@@ -1,0 +1,139 @@
+"""The real product: `tollkeeper run` in processes of its own."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+import yaml
+
+from sidecar.address import TcpAddress
+from tests.deadline import eventually
+from tests.fakes.free_port import free_port
+
+HOST = "127.0.0.1"
+_ROOT = Path(__file__).resolve().parents[2]
+_TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")  # the console script
+_STOPPED_WITHIN = 30.0  # seconds
+
+
+class Product:
+    """Runs in ``directory``, where its settings and its log are. A context manager."""
+
+    def __init__(self, directory: Path, *, database_url: str | None, workers: int = 1) -> None:
+        """Take a place to run in.
+
+        Args:
+            directory: For its files.
+            database_url: None: the embedded database, in ``directory``.
+            workers: How many processes check requests.
+        """
+        self.directory = directory
+        self.log = directory / "product.log"
+        self.authsvc, self.analytics, self.admin, self.diagnostics = (
+            TcpAddress(HOST, free_port()) for _ in range(4)
+        )
+        self._settings = directory / "tollkeeper.yaml"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._write_settings(database_url, workers)
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def admin_url(self) -> str:
+        return f"http://{self.admin}"
+
+    async def start(self) -> None:
+        """Start, and wait until traffic may come."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - takes no time
+                [_TOLLKEEPER, "run", "--config", str(self._settings)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=_ROOT,
+            )
+        await eventually(self._is_ready, f"the product to get ready; see {self.log}", within=60)
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it by a signal, and return its exit status."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return await asyncio.to_thread(self._process.wait, _STOPPED_WITHIN)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            await self.stop()
+
+    async def page(self, path: str) -> str:
+        """Return a page of the diagnostics."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{self.diagnostics}{path}") as response,
+        ):
+            return await response.text()
+
+    def lines(self) -> Iterator[dict[str, Any]]:
+        """Yield what was logged."""
+        for line in self.log.read_text().splitlines():
+            if line.startswith("{"):
+                yield json.loads(line)
+
+    def workers(self, role: str) -> list[int]:
+        """Return the ids of the processes that were started last for a role."""
+        started = {
+            line["worker"]: line["pid"]
+            for line in self.lines()
+            if line["event"] == "serving" and line["role"] == role
+        }
+        return list(started.values())
+
+    async def _is_ready(self) -> bool:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"the product ended: {self.log.read_text()[-2000:]}")
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(f"http://{self.diagnostics}/readyz") as response,
+            ):
+                return response.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    def _write_settings(self, database_url: str | None, workers: int) -> None:
+        settings: dict[str, Any] = {
+            "data_dir": str(self.directory / "var"),
+            "authsvc": {"grpc": str(self.authsvc), "http": None, "workers": workers},
+            "analytics": {"grpc": str(self.analytics)},
+            "admin": {"listen": str(self.admin)},
+            "diagnostics": {"listen": str(self.diagnostics)},
+        }
+        if database_url is not None:
+            key = self.directory / "root.key"
+            key.write_bytes(base64.b64encode(os.urandom(32)))
+            key.chmod(0o600)
+            settings["database"] = {"url": database_url}
+            settings["keyring"] = {"root_key_file": str(key)}
+        self._settings.write_text(yaml.safe_dump(settings))
+        self._settings.chmod(0o600)

@@ -1,0 +1,160 @@
+"""Everything together, all of it real: Postgres, the product, Envoy, upstreams, a collector."""
+
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sidecar.address import TcpAddress
+from sidecar.admin_client import AdminClient, open_admin
+from sidecar.demo.echo import running_echo
+from sidecar.embedded_postgres import EmbeddedPostgres
+from sidecar.envoy_config.admin_source import fetch_gateway
+from sidecar.envoy_config.plan import EnvoyPlan
+from sidecar.envoy_process import Envoy, running_envoy
+from tests.clients.raw_http import Response, send
+from tests.fakes.collector import Collector
+from tests.fakes.grpc_echo import running_grpc_echo
+from tests.fakes.product import HOST, Product
+
+# The machine does not fail here; processes do, so that commits must reach it.
+_FAST = {"fsync": "off"}
+
+
+class Database:
+    """A Postgres that can be killed, and comes back when it is told to."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._server: EmbeddedPostgres | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        self._server = EmbeddedPostgres(self._directory, settings=_FAST)
+        url = await self._server.__aenter__()
+        assert self.url in {"", url}
+        self.url = url
+
+    async def kill(self) -> None:
+        """End it at once; it stays away until it is started."""
+        if self._server is not None:
+            pid = int((self._directory / "postgres/postmaster.pid").read_text().split()[0])
+            os.kill(pid, signal.SIGKILL)  # its children notice by themselves
+            await self._server.__aexit__(None, None, None)
+            self._server = None
+
+
+@dataclass(frozen=True)
+class Key:
+    """An API key, and whose it is."""
+
+    text: str
+    id: str
+    consumer_id: str
+    username: str
+
+    @property
+    def header(self) -> str:
+        return f"apikey: {self.text}"
+
+
+@dataclass
+class Stack:
+    """What the tests work with."""
+
+    database: Database
+    product: Product
+    collector: Collector
+    admin: AdminClient
+    envoy: Envoy
+    envoy_log: Path
+    port: int
+
+    async def get(self, target: str = "/", *headers: str, method: str = "GET") -> Response:
+        """Ask Envoy, with header lines written out."""
+        return await send(self.port, target, *headers, method=method)
+
+    async def new_key(self, **fields: Any) -> Key:
+        """Make a consumer with a key that every worker knows."""
+        username = f"user-{secrets.token_hex(4)}"
+        consumer = await self.admin.send("POST", "/consumers", {"username": username})
+        key = await self.admin.send(
+            "POST", f"/consumers/{consumer['id']}/key-auth-enc?wait=applied", fields
+        )
+        return Key(key["key"], key["id"], consumer["id"], username)
+
+    async def delete(self, key: Key, *, wait: bool = True) -> None:
+        path = f"/consumers/{key.consumer_id}/key-auth-enc/{key.id}"
+        await self.admin.send("DELETE", f"{path}?wait=applied" if wait else path)
+
+    def paths(self) -> list[str]:
+        """Return the paths of all events that the collector took."""
+        return [
+            event["request"]["uri"].partition("//")[2].partition("/")[2]
+            for event in self.collector.events
+        ]
+
+
+@asynccontextmanager
+async def running_stack(directory: Path, *, workers: int = 1) -> AsyncIterator[Stack]:
+    """Start everything; routes lead as ``_ROUTES`` says."""
+    async with AsyncExitStack() as stack:
+        echo = await stack.enter_async_context(running_echo(HOST, 0))
+        grpc_echo = await stack.enter_async_context(running_grpc_echo())
+        collector = await stack.enter_async_context(Collector())
+        database = Database(directory / "database")
+        await database.start()
+        stack.push_async_callback(database.kill)
+        product = Product(directory, database_url=database.url, workers=workers)
+        await stack.enter_async_context(product)
+        admin = await stack.enter_async_context(open_admin(product.admin_url))
+        await _configure(admin, echo, grpc_echo, collector.url)
+        plan = await _plan(product)
+        envoy_log = directory / "envoy.log"
+        envoy = await stack.enter_async_context(running_envoy(plan, log_file=envoy_log))
+        port = await envoy.port()
+        yield Stack(database, product, collector, admin, envoy, envoy_log, port)
+
+
+_ROUTES: Mapping[str, Mapping[str, Any]] = {
+    "open": {"paths": ["/"], "service": "web"},
+    "hiding": {"paths": ["/hiding"], "service": "web", "key-auth-enc": {"hide_credentials": True}},
+    "header-only": {
+        "paths": ["/header-only"],
+        "service": "web",
+        "key-auth-enc": {"key_in_query": False},
+    },
+    "calls": {"paths": ["/"], "service": "calls", "protocols": ["grpc"]},
+}
+
+
+async def _configure(admin: AdminClient, echo: int, grpc_echo: int, collector: str) -> None:
+    await admin.send("PUT", "/services/web", {"host": HOST, "port": echo})
+    calls = {"host": HOST, "port": grpc_echo, "protocol": "grpc"}
+    await admin.send("PUT", "/services/calls", calls)
+    for name, fields in _ROUTES.items():
+        route = {**fields, "service": {"name": fields["service"]}, "strip_path": False}
+        config = route.pop("key-auth-enc", None)
+        await admin.send("PUT", f"/routes/{name}", route)
+        if config is not None:
+            plugin = {"name": "key-auth-enc", "config": config}
+            await admin.send("POST", f"/routes/{name}/plugins", plugin)
+    moesif = {"application_id": "tests", "api_endpoint": collector, "batch_max_wait": 100}
+    await admin.send("POST", "/plugins?wait=applied", {"name": "moesif", "config": moesif})
+
+
+async def _plan(product: Product) -> EnvoyPlan:
+    served = await fetch_gateway(product.admin_url)
+    assert served.skipped == ()
+    return EnvoyPlan(
+        listen=TcpAddress(HOST, 0),
+        authsvc=product.authsvc,
+        analytics=product.analytics,
+        upstreams=served.upstreams,
+        routes=served.routes,
+        secret_headers=served.key_names,
+    )
