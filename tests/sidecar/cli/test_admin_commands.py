@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from authsvc.memory import MemoryDatabase
-from tests.fakes.admin_api import serving
 from tests.clients.command_line import Failed, Outcome, Tollkeeper
+from tests.fakes.admin_api import serving
 
 Json = Callable[..., Awaitable[Any]]
 KEY = "canary-4711"
