@@ -25,6 +25,29 @@ async def test_patches_of_one_row_do_not_undo_each_other(admin: AdminClient) -> 
     assert (bob["custom_id"], bob["tags"]) == ("7", NAMES)
 
 
+async def test_a_slow_patch_does_not_undo_a_quick_one() -> None:
+    stores = MemoryDatabase()
+    async with serving(stores) as client:
+        await client.put("/consumers/bob")
+        replace, slow, go_on = stores.consumers.replace, asyncio.Event(), asyncio.Event()
+
+        async def slowly(entity: Consumer) -> int | None:
+            slow.set()
+            await go_on.wait()
+            return await replace(entity)
+
+        stores.consumers.replace = slowly  # type: ignore[method-assign]  # the first one is slow
+        first = asyncio.create_task(client.patch("/consumers/bob", {"custom_id": "7"}))
+        await slow.wait()
+        stores.consumers.replace = replace  # type: ignore[method-assign]
+        second = asyncio.create_task(client.patch("/consumers/bob", {"tags": NAMES}))
+        await asyncio.wait({second}, timeout=0.1)  # time enough to do harm, if it could
+        go_on.set()
+        assert (await first).status == (await second).status == 200
+        bob = (await client.get("/consumers/bob")).json()
+    assert (bob["custom_id"], bob["tags"]) == ("7", NAMES)
+
+
 async def test_puts_of_one_name_make_one_row(admin: AdminClient) -> None:
     answers = await asyncio.gather(*(admin.put("/consumers/bob") for _ in range(8)))
     assert {answer.status for answer in answers} == {200}
