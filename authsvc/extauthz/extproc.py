@@ -31,6 +31,7 @@ SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 EXT_AUTHZ_METADATA = "envoy.filters.http.ext_authz"
 _NO_BODY = 0  # ProcessingMode.NONE: Envoy need not buffer what nobody will read
 _INTERNAL_ERROR = 500
+_TOO_LARGE = 413
 
 _log = structlog.get_logger(__name__)
 
@@ -59,7 +60,7 @@ class BodyHider:
                 response = rewriter.respond(ProcessingRequest.FromString(payload))
             except (AuthServiceError, DecodeError):
                 _log.exception("body not rewritten")
-                response = _immediate_error()
+                response = _immediate(_INTERNAL_ERROR, "An unexpected error occurred")
             yield response.SerializeToString()
 
 
@@ -94,13 +95,16 @@ class _Rewriter:
         return response
 
     def _respond_to_body(self, body: HttpBody) -> ProcessingResponse:
+        if not body.end_of_stream:
+            # The rest passes Envoy unseen, so that the body cannot be given its new length.
+            if still_holds(self._content_type, body.body, self._names):
+                return _immediate(_TOO_LARGE, "Request body too large to hide its credential")
+            return ProcessingResponse(request_body=BodyResponse())
         changed = without_fields(self._content_type, body.body, self._names)
-        if changed is None and still_holds(self._content_type, body.body, self._names):
+        if still_holds(self._content_type, body.body if changed is None else changed, self._names):
             raise _StillThereError
         if changed is None:
             return ProcessingResponse(request_body=BodyResponse())
-        if still_holds(self._content_type, changed, self._names):
-            raise _StillThereError
         return ProcessingResponse(request_body=BodyResponse(response=_replacement(changed)))
 
     def _names_to_hide(self, message: ProcessingRequest) -> frozenset[str]:
@@ -136,9 +140,9 @@ def _replacement(body: bytes) -> CommonResponse:
     return response
 
 
-def _immediate_error() -> ProcessingResponse:
+def _immediate(status: int, message: str) -> ProcessingResponse:
     response = ProcessingResponse(immediate_response=ImmediateResponse())
-    response.immediate_response.status.code = _INTERNAL_ERROR
-    response.immediate_response.body = b'{\n  "message":"An unexpected error occurred"\n}'
+    response.immediate_response.status.code = status
+    response.immediate_response.body = f'{{\n  "message":"{message}"\n}}'.encode()
     response.immediate_response.details = "tollkeeper_body_not_rewritten"
     return response

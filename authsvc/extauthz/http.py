@@ -73,6 +73,7 @@ async def _read(http: web.BaseRequest) -> Request:
         path=http.raw_path,
         headers=tuple((name.decode("latin-1").lower(), value) for name, value in http.raw_headers),
         joined=True,
+        http2=True,  # it cannot be seen here; gRPC exists on nothing else
         body=body if body and not partial else None,
         route=http.headers.get(ROUTE_HEADER) or None,
         service=http.headers.get(SERVICE_HEADER) or None,

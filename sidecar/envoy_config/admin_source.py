@@ -2,13 +2,16 @@
 
 import asyncio
 
+from authsvc.policy import KeyAuthConfig
 from sidecar.admin_client import open_admin
 from sidecar.envoy_config.kong import Gateway, gateway
 from sidecar.secret import Secret
 
 
-async def fetch_gateway(url: str, *, token: Secret | None = None) -> Gateway:
-    """Return what the Admin API at this URL knows.
+async def fetch_gateway(
+    url: str, *, token: Secret | None = None, default: KeyAuthConfig | None = None
+) -> Gateway:
+    """Return what the Admin API at this URL knows; ``default`` applies where no plugin does.
 
     Raises:
         AdminApiError: It cannot be reached.
@@ -18,4 +21,4 @@ async def fetch_gateway(url: str, *, token: Secret | None = None) -> Gateway:
         services, routes, plugins = await asyncio.gather(
             admin.rows("/services"), admin.rows("/routes"), admin.rows("/plugins")
         )
-    return gateway(services=services, routes=routes, plugins=plugins)
+    return gateway(services=services, routes=routes, plugins=plugins, default=default)

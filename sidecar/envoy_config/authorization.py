@@ -6,7 +6,8 @@ Rules, strongest first:
 2. authsvc may take off any header, since a key may be in any, and rewrite ``:path``; it cannot
    redirect a request (method, authority, scheme), change where its body ends, or speak for the
    proxies in front.
-3. Bodies are not buffered: that would block streaming gRPC calls for ever.
+3. Bodies are buffered only on routes whose configuration looks for a key there, and never those
+   of gRPC calls: that would block streams for ever.
 """
 
 from typing import Any
@@ -16,6 +17,7 @@ from sidecar.envoy_config.extensions import typed
 
 FILTER = "envoy.filters.http.ext_authz"
 NAMESPACE = "tollkeeper"  # of route metadata
+MAX_BODY = 8192  # bytes, as Kong reads by default
 
 # ``host``, ``:authority``, ``:scheme``, ``:method`` and ``x-envoy-*`` are out of reach by Envoy's
 # own default.  A list of what may be touched would go stale with the next key name; this cannot.
@@ -46,9 +48,15 @@ def ext_authz() -> dict[str, Any]:
     }
 
 
-def check_settings(context: dict[str, str]) -> dict[str, Any]:
-    """Return a route's ``typed_per_filter_config``: what authsvc is told about the route."""
-    settings = {"context_extensions": context}
+def check_settings(context: dict[str, str], *, with_body: bool) -> dict[str, Any]:
+    """Return the part of a route's ``typed_per_filter_config`` that tells authsvc about it."""
+    settings: dict[str, Any] = {"context_extensions": context}
+    if with_body:
+        settings["with_request_body"] = {
+            "max_request_bytes": MAX_BODY,
+            "allow_partial_message": True,  # authsvc takes what did not fit for unreadable
+            "pack_as_bytes": True,
+        }
     return {FILTER: typed("ExtAuthzPerRoute", check_settings=settings)}
 
 

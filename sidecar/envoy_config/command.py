@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
+from authsvc.policy import KeyAuthConfig, parse_key_auth
 from sidecar.address import Address, TcpAddress, parse_address
 from sidecar.envoy_config.admin_source import fetch_gateway
+from sidecar.envoy_config.body_use import body_use
 from sidecar.envoy_config.bootstrap import render
 from sidecar.envoy_config.kong import Gateway
-from sidecar.envoy_config.plan import TRUSTED_CA, EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import TRUSTED_CA, BodyUse, EnvoyPlan, PlannedRoute, Upstream
 from sidecar.envoy_config.targets import target_of
 from sidecar.errors import SettingsError
 from sidecar.secret_file import read_secret
@@ -95,7 +97,7 @@ def envoy_config(
     """
     settings = load(config=config, environ=os.environ)
     if upstream is not None:
-        served = _catch_all(upstream, upstream_protocol)
+        served = _catch_all(upstream, upstream_protocol, _default(settings))
     else:
         served = _asked(settings, admin_url, token_file)
     for reason in served.skipped:
@@ -103,7 +105,7 @@ def envoy_config(
     click.echo(render(_plan(settings, served, **planned)), nl=False)
 
 
-def _catch_all(address: Address, protocol: str) -> Gateway:
+def _catch_all(address: Address, protocol: str, default: KeyAuthConfig | None) -> Gateway:
     upstream = Upstream(
         name="upstream",
         address=address,
@@ -112,7 +114,13 @@ def _catch_all(address: Address, protocol: str) -> Gateway:
     )
     return Gateway(
         upstreams=(upstream,),
-        routes=(PlannedRoute(name=_ROUTE, upstream=upstream.name),),
+        routes=(
+            PlannedRoute(
+                name=_ROUTE,
+                upstream=upstream.name,
+                body=BodyUse.NONE if upstream.http2 else body_use(default),
+            ),
+        ),
         key_names=(),
         logged_headers=(),
         skipped=(),
@@ -121,7 +129,13 @@ def _catch_all(address: Address, protocol: str) -> Gateway:
 
 def _asked(settings: Settings, url: str | None, token_file: str | None) -> Gateway:
     token = read_secret(token_file, name="--token-file") if token_file else read_token(settings)
-    return asyncio.run(fetch_gateway(url or _admin_url(settings), token=token))
+    url = url or _admin_url(settings)
+    return asyncio.run(fetch_gateway(url, token=token, default=_default(settings)))
+
+
+def _default(settings: Settings) -> KeyAuthConfig | None:
+    config = settings.authsvc.default_plugin
+    return None if config is None else parse_key_auth(config)
 
 
 def _admin_url(settings: Settings) -> str:

@@ -13,6 +13,8 @@ _TYPES = {
     "HttpGrpcAccessLogConfig": "envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
     "ExtAuthz": f"{_HTTP}.ext_authz.v3.ExtAuthz",
     "ExtAuthzPerRoute": f"{_HTTP}.ext_authz.v3.ExtAuthzPerRoute",
+    "ExternalProcessor": f"{_HTTP}.ext_proc.v3.ExternalProcessor",
+    "ExtProcPerRoute": f"{_HTTP}.ext_proc.v3.ExtProcPerRoute",
     "Router": f"{_HTTP}.router.v3.Router",
     "HttpProtocolOptions": "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
     "UpstreamTlsContext": "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",

@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from authsvc.policy import KeyAuthConfig
 from sidecar.address import TcpAddress
-from sidecar.envoy_config.plan import Path, PlannedRoute, Upstream
+from sidecar.envoy_config.body_use import BodyUses
+from sidecar.envoy_config.plan import BodyUse, Path, PlannedRoute, Upstream
 from sidecar.envoy_config.precedence import by_precedence
 
 Row = Mapping[str, Any]
@@ -53,14 +55,22 @@ class _UnservableError(Exception):
     """A route cannot be carried over; the text says why."""
 
 
-def gateway(*, services: Sequence[Row], routes: Sequence[Row], plugins: Sequence[Row]) -> Gateway:
-    """Return what Envoy has to know of these rows."""
+def gateway(
+    *,
+    services: Sequence[Row],
+    routes: Sequence[Row],
+    plugins: Sequence[Row],
+    default: KeyAuthConfig | None = None,
+) -> Gateway:
+    """Return what Envoy has to know of these rows; ``default`` applies where no plugin does."""
+    bodies = BodyUses(routes=routes, plugins=plugins, default=default)
     services_by_id = {service["id"]: service for service in services}
     planned: list[tuple[Row, PlannedRoute]] = []
     skipped = []
     for row in routes:
         try:
-            planned += [(row, route) for route in _planned(row, services_by_id)]
+            body = bodies.of_route(row["id"])
+            planned += [(row, route) for route in _planned(row, services_by_id, body)]
         except _UnservableError as reason:
             skipped.append(f"route {_name(row)}: {reason}")
     used = {route.upstream for _, route in planned}
@@ -75,7 +85,7 @@ def gateway(*, services: Sequence[Row], routes: Sequence[Row], plugins: Sequence
     )
 
 
-def _planned(row: Row, services: Mapping[str, Row]) -> list[PlannedRoute]:
+def _planned(row: Row, services: Mapping[str, Row], body: BodyUse) -> list[PlannedRoute]:
     service = _service_of(row, services)
     _check_conditions(row)
     grpc_only = _HTTP2.issuperset(row.get("protocols") or ("http",))
@@ -95,6 +105,7 @@ def _planned(row: Row, services: Mapping[str, Row]) -> list[PlannedRoute]:
             host_header=None if row.get("preserve_host") else _host_header(service),
             idle_timeout=_idle_timeout(service),
             retries=service.get("retries") or 0,
+            body=BodyUse.NONE if grpc_only else body,
         )
         for path in map(_path, row.get("paths") or (None,))
     ]

@@ -4,6 +4,7 @@ from typing import Any
 
 from sidecar.envoy_config.access_log import access_log
 from sidecar.envoy_config.authorization import ext_authz
+from sidecar.envoy_config.body_hiding import ext_proc, is_needed
 from sidecar.envoy_config.clusters import socket
 from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.plan import EnvoyPlan
@@ -42,6 +43,7 @@ def _manager(plan: EnvoyPlan) -> dict[str, Any]:
         access_log=access_log(plan),
         http_filters=[
             ext_authz(),
+            *([ext_proc()] if is_needed(plan) else []),
             {"name": "envoy.filters.http.router", "typed_config": typed("Router")},
         ],
         route_config={

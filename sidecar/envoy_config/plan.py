@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from sidecar.address import Address, TcpAddress, is_loopback
 
@@ -27,6 +28,14 @@ class Path:
     regex: bool = False
 
 
+class BodyUse(Enum):
+    """What a route's configuration needs of request bodies."""
+
+    NONE = "none"
+    READ = "read"  # a key may be in the body
+    HIDE = "hide"  # and is to be taken out of it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRoute:
     """Requests that match everything given here go to the upstream of that name.
@@ -47,6 +56,7 @@ class PlannedRoute:
         host_header: What the upstream gets as Host; None leaves the client's.
         idle_timeout: Seconds in which nothing moves before the call ends; 0 is for ever.
         retries: How often a connection that could not be made is tried again.
+        body: What authsvc needs of request bodies; never of those of gRPC calls.
     """
 
     name: str
@@ -62,6 +72,7 @@ class PlannedRoute:
     host_header: str | None = None
     idle_timeout: float = 60.0
     retries: int = 1
+    body: BodyUse = BodyUse.NONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sidecar.envoy_config.authorization import NAMESPACE, check_settings
-from sidecar.envoy_config.plan import Path, PlannedRoute
+from sidecar.envoy_config.body_hiding import enabled
+from sidecar.envoy_config.plan import BodyUse, Path, PlannedRoute
 
 _EVERY_PATH = Path(text="/")
 _REGEX_VALUE = "~*"  # how Kong marks a header's value as a regular expression
@@ -31,7 +32,10 @@ def _route(planned: PlannedRoute, path: Json, rewrite: Json) -> Json:
         "match": {**path, **_conditions(planned)},
         "route": {**_action(planned), **rewrite},
         "metadata": {"filter_metadata": {NAMESPACE: context}},
-        "typed_per_filter_config": check_settings(context),
+        "typed_per_filter_config": {
+            **check_settings(context, with_body=planned.body is not BodyUse.NONE),
+            **(enabled() if planned.body is BodyUse.HIDE else {}),
+        },
     }
 
 
