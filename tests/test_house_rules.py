@@ -40,6 +40,8 @@ REVEALS = {
     "sidecar/admin/key_auth_enc.py": "the Admin API shows a key to who may see it",
     "sidecar/admin_client.py": "the Admin API's token, in the command line's requests",
     "sidecar/app.py": "the composition root: database address and root key",
+    "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
+    "sidecar/demo/seed.py": "the application id, in the plugin that the demo configures",
     "sidecar/settings.py": "the settings for a child process, over the control socket",
     "sidecar/settings_checks.py": "settings are checked, and never shown",
     "sidecar/settings_sources.py": "a secret that was given as a file takes its variable's place",
