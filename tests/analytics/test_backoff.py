@@ -18,8 +18,9 @@ def test_the_longest_delay_doubles_up_to_a_cap() -> None:
 
 @given(st.integers(1, 10**6), st.floats(0, ALMOST_ONE))
 def test_jitter_is_over_the_whole_range(failures: int, chance: float) -> None:
-    delay = Backoff(chance=lambda: chance).after_failure(failures, None)
-    assert 0 <= delay <= 30
+    longest = Backoff(chance=lambda: 1).after_failure(failures, None)
+    assert longest <= 30
+    assert Backoff(chance=lambda: chance).after_failure(failures, None) == longest * chance
 
 
 @pytest.mark.parametrize("chance", [0.0, ALMOST_ONE])

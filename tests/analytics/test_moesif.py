@@ -116,7 +116,7 @@ async def test_a_long_answer_is_not_read_to_its_end(client: MoesifCollector) -> 
 
 
 async def test_connections_are_kept(client: MoesifCollector) -> None:
-    async with Collector(Reply(200, body=b"{}" * 1000)) as collector:
+    async with Collector(Reply(200, body=b"x" * 60_000)) as collector:
         for _ in range(3):
             await client.send(PAYLOAD, target(collector.url))
         assert len({post.peer for post in collector.posts}) == 1

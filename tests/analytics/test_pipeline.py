@@ -164,6 +164,17 @@ async def test_an_application_id_that_goes_may_send_what_it_has(metrics: Countin
     assert metrics.events_waiting == 0
 
 
+async def test_leaving_waits_for_an_application_id_that_just_went(
+    metrics: CountingMetrics,
+) -> None:
+    async with Collector() as collector:
+        async with pipeline(metrics) as it:
+            it.configure([scoped(collector, batch_max_wait=60_000)], credential_names=[])
+            it.open_stream().accept(message(entry()))
+            it.configure([], credential_names=[])
+        assert len(collector.events) == 1
+
+
 async def test_what_an_application_id_that_goes_cannot_send_is_counted(
     metrics: CountingMetrics,
 ) -> None:
