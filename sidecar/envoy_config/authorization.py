@@ -14,6 +14,8 @@ from typing import Any
 
 from sidecar.envoy_config.clusters import AUTHSVC
 from sidecar.envoy_config.extensions import typed
+from sidecar.envoy_config.http_authorization import asked_with, http_service
+from sidecar.envoy_config.plan import EnvoyPlan
 
 FILTER = "envoy.filters.http.ext_authz"
 NAMESPACE = "tollkeeper"  # of route metadata
@@ -24,18 +26,14 @@ MAX_BODY = 8192  # bytes, as Kong reads by default
 _UNTOUCHABLE = "content-length|transfer-encoding|connection|upgrade|te|x-forwarded-.+|x-request-id"
 
 
-def ext_authz() -> dict[str, Any]:
+def ext_authz(plan: EnvoyPlan) -> dict[str, Any]:
     """Return the HTTP filter."""
     return {
         "name": FILTER,
         "typed_config": typed(
             "ExtAuthz",
             transport_api_version="V3",
-            grpc_service={
-                "envoy_grpc": {"cluster_name": AUTHSVC, "authority": "tollkeeper"},
-                "timeout": "1s",
-                "retry_policy": _retry_policy(),
-            },
+            **_service(plan),
             failure_mode_allow=False,
             status_on_error={"code": 503},
             validate_mutations=True,
@@ -48,9 +46,13 @@ def ext_authz() -> dict[str, Any]:
     }
 
 
-def check_settings(context: dict[str, str], *, with_body: bool) -> dict[str, Any]:
+def check_settings(plan: EnvoyPlan, context: dict[str, str], *, with_body: bool) -> dict[str, Any]:
     """Return the part of a route's ``typed_per_filter_config`` that tells authsvc about it."""
-    settings: dict[str, Any] = {"context_extensions": context}
+    settings: dict[str, Any] = (
+        {"http_service": http_service(context)}
+        if plan.authsvc_http
+        else {"context_extensions": context}
+    )
     if with_body:
         settings["with_request_body"] = {
             "max_request_bytes": MAX_BODY,
@@ -58,6 +60,18 @@ def check_settings(context: dict[str, str], *, with_body: bool) -> dict[str, Any
             "pack_as_bytes": True,
         }
     return {FILTER: typed("ExtAuthzPerRoute", check_settings=settings)}
+
+
+def _service(plan: EnvoyPlan) -> dict[str, Any]:
+    if plan.authsvc_http:
+        return {"http_service": http_service({}), "allowed_headers": asked_with(plan)}
+    return {
+        "grpc_service": {
+            "envoy_grpc": {"cluster_name": AUTHSVC, "authority": "tollkeeper"},
+            "timeout": "1s",
+            "retry_policy": _retry_policy(),
+        }
+    }
 
 
 def _retry_policy() -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.plan import EnvoyPlan, Upstream
 
 AUTHSVC = "tollkeeper_authsvc"
+AUTHSVC_HTTP = "tollkeeper_authsvc_http"
 ANALYTICS = "tollkeeper_analytics"
 
 Cluster = dict[str, Any]
@@ -20,7 +21,8 @@ Cluster = dict[str, Any]
 def clusters(plan: EnvoyPlan) -> list[Cluster]:
     """Return every cluster of the plan."""
     return [
-        _authsvc(plan.authsvc),
+        *([_authsvc(plan.authsvc)] if plan.authsvc else []),
+        *([_authsvc_http(plan.authsvc_http)] if plan.authsvc_http else []),
         *([_analytics(plan.analytics)] if plan.analytics else []),
         *(_upstream(upstream, trusted_ca=plan.trusted_ca) for upstream in plan.upstreams),
     ]
@@ -43,6 +45,13 @@ def _authsvc(address: Address) -> Cluster:
         "circuit_breakers": _breakers(requests=10_000, retries=1_000),
         # authsvc says NOT_SERVING some seconds before it stops: then no check is lost.
         "health_checks": [_health_check("envoy.service.auth.v3.Authorization", interval=2)],
+    }
+
+
+def _authsvc_http(address: Address) -> Cluster:
+    return {
+        **_cluster(AUTHSVC_HTTP, address, connect_timeout=0.25),
+        "circuit_breakers": _breakers(requests=10_000, retries=1_000),
     }
 
 

@@ -54,6 +54,14 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     help="Envoy's own admin listener: a loopback address or unix:/path; without, there is none.",
 )
 @click.option(
+    "--http", "over_http", is_flag=True, help="Ask authsvc over plain HTTP instead of gRPC."
+)
+@click.option(
+    "--authsvc-http",
+    callback=_address,
+    help="With --http: where Envoy reaches authsvc over HTTP. [as in the settings]",
+)
+@click.option(
     "--authsvc", callback=_address, help="Where Envoy reaches authsvc. [as in the settings]"
 )
 @click.option(
@@ -153,12 +161,17 @@ def _plan(
     authsvc: Address | None,
     analytics: Address | None,
     envoy_admin: Address | None,
+    over_http: bool,
+    authsvc_http: Address | None,
     **rest: Any,
 ) -> EnvoyPlan:
     ours = addresses(settings)
     checked_by = authsvc or ours.get("authsvc.grpc")
+    asked_by = (authsvc_http or ours.get("authsvc.http")) if over_http else None
     logged_by = analytics or ours.get("analytics.grpc")
-    if checked_by is None:
+    if over_http and asked_by is None:
+        raise SettingsError("authsvc.http: Envoy needs it; give --authsvc-http if it is elsewhere")
+    if checked_by is None and not over_http:
         raise SettingsError("authsvc.grpc: Envoy needs it; give --authsvc if it is elsewhere")
     if not isinstance(listen, TcpAddress):
         raise click.BadParameter("Envoy listens on host:port", param_hint="--listen")
@@ -166,7 +179,8 @@ def _plan(
     try:
         return EnvoyPlan(
             listen=listen,
-            authsvc=target_of(checked_by),
+            authsvc=target_of(checked_by) if checked_by else None,
+            authsvc_http=target_of(asked_by) if asked_by else None,
             analytics=target_of(logged_by) if logged_by else None,
             upstreams=served.upstreams,
             routes=served.routes,
@@ -176,4 +190,4 @@ def _plan(
             **rest,
         )
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--envoy-admin") from None
+        raise click.UsageError(str(error)) from None

@@ -15,6 +15,7 @@ _TYPES = {
     "ExtAuthzPerRoute": f"{_HTTP}.ext_authz.v3.ExtAuthzPerRoute",
     "ExternalProcessor": f"{_HTTP}.ext_proc.v3.ExternalProcessor",
     "ExtProcPerRoute": f"{_HTTP}.ext_proc.v3.ExtProcPerRoute",
+    "Lua": f"{_HTTP}.lua.v3.Lua",
     "Router": f"{_HTTP}.router.v3.Router",
     "HttpProtocolOptions": "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
     "UpstreamTlsContext": "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",

@@ -7,6 +7,7 @@ from sidecar.envoy_config.authorization import ext_authz
 from sidecar.envoy_config.body_hiding import ext_proc, is_needed
 from sidecar.envoy_config.clusters import socket
 from sidecar.envoy_config.extensions import typed
+from sidecar.envoy_config.http_authorization import path_rewriter
 from sidecar.envoy_config.plan import EnvoyPlan
 from sidecar.envoy_config.routing import routes
 from sidecar.envoy_config.stripping import early_mutations
@@ -42,7 +43,8 @@ def _manager(plan: EnvoyPlan) -> dict[str, Any]:
         early_header_mutation_extensions=early_mutations(),
         access_log=access_log(plan),
         http_filters=[
-            ext_authz(),
+            ext_authz(plan),
+            *([path_rewriter()] if plan.authsvc_http else []),
             *([ext_proc()] if is_needed(plan) else []),
             {"name": "envoy.filters.http.router", "typed_config": typed("Router")},
         ],
@@ -52,7 +54,7 @@ def _manager(plan: EnvoyPlan) -> dict[str, Any]:
                 {
                     "name": "all",
                     "domains": ["*"],
-                    "routes": [route for planned in plan.routes for route in routes(planned)],
+                    "routes": [route for planned in plan.routes for route in routes(plan, planned)],
                 }
             ],
         },

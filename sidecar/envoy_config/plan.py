@@ -81,7 +81,8 @@ class EnvoyPlan:
 
     Attributes:
         listen: Where clients connect.
-        authsvc: Where Envoy reaches the gRPC ext_authz service.
+        authsvc: Where Envoy reaches the gRPC ext_authz service; it also takes keys out of bodies.
+        authsvc_http: Where Envoy asks over plain HTTP instead.
         analytics: Where Envoy reaches the access-log service; None logs nothing.
         upstreams: The backends.
         routes: Tried in this order, the first that matches wins.
@@ -94,10 +95,11 @@ class EnvoyPlan:
     """
 
     listen: TcpAddress
-    authsvc: Address
+    authsvc: Address | None
     analytics: Address | None
     upstreams: tuple[Upstream, ...]
     routes: tuple[PlannedRoute, ...]
+    authsvc_http: Address | None = None
     admin: Address | None = None
     logged_headers: tuple[str, ...] = ()
     secret_headers: tuple[str, ...] = ("apikey",)
@@ -106,6 +108,10 @@ class EnvoyPlan:
     reject_escaped_slashes: bool = False
 
     def __post_init__(self) -> None:
+        if self.authsvc is None and self.authsvc_http is None:
+            raise ValueError("Envoy must have an authsvc to ask")
+        if self.authsvc is None and any(route.body is BodyUse.HIDE for route in self.routes):
+            raise ValueError("taking keys out of bodies needs the gRPC address of authsvc")
         if isinstance(self.admin, TcpAddress) and not is_loopback(self.admin):
             # It has no authentication, and tells about every upstream.
             raise ValueError("Envoy's admin address must be a loopback address or a Unix socket")

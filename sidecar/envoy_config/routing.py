@@ -10,7 +10,7 @@ from typing import Any
 
 from sidecar.envoy_config.authorization import NAMESPACE, check_settings
 from sidecar.envoy_config.body_hiding import enabled
-from sidecar.envoy_config.plan import BodyUse, Path, PlannedRoute
+from sidecar.envoy_config.plan import BodyUse, EnvoyPlan, Path, PlannedRoute
 
 _EVERY_PATH = Path(text="/")
 _REGEX_VALUE = "~*"  # how Kong marks a header's value as a regular expression
@@ -18,12 +18,12 @@ _REGEX_VALUE = "~*"  # how Kong marks a header's value as a regular expression
 Json = dict[str, Any]
 
 
-def routes(planned: PlannedRoute) -> list[Json]:
+def routes(plan: EnvoyPlan, planned: PlannedRoute) -> list[Json]:
     """Return Envoy's routes for one planned route: one, or two where paths are rewritten."""
-    return [_route(planned, path, rewrite) for path, rewrite in _paths(planned)]
+    return [_route(plan, planned, path, rewrite) for path, rewrite in _paths(planned)]
 
 
-def _route(planned: PlannedRoute, path: Json, rewrite: Json) -> Json:
+def _route(plan: EnvoyPlan, planned: PlannedRoute, path: Json, rewrite: Json) -> Json:
     context = {"route": planned.name}
     if planned.service is not None:
         context["service"] = planned.service
@@ -33,7 +33,7 @@ def _route(planned: PlannedRoute, path: Json, rewrite: Json) -> Json:
         "route": {**_action(planned), **rewrite},
         "metadata": {"filter_metadata": {NAMESPACE: context}},
         "typed_per_filter_config": {
-            **check_settings(context, with_body=planned.body is not BodyUse.NONE),
+            **check_settings(plan, context, with_body=planned.body is not BodyUse.NONE),
             **(enabled() if planned.body is BodyUse.HIDE else {}),
         },
     }

@@ -19,14 +19,15 @@ IDENTITY_HEADERS = (
     "x-anonymous-consumer",
     "x-authenticated-groups",
 )
-_ROUTE_HEADERS = ("x-tollkeeper-route", "x-tollkeeper-service")  # what Envoy tells authsvc
+# What Envoy tells authsvc in HTTP mode, and what it is told.
+_OWN_HEADERS = ("x-tollkeeper-route", "x-tollkeeper-service", "x-tollkeeper-path")
 # Header names reach the matcher in lower case.
 _ANY_SEPARATOR = "[^a-z0-9]"
 
 
 def early_mutations() -> list[dict[str, Any]]:
     """Return the HTTP connection manager's ``early_header_mutation_extensions``."""
-    names = (*IDENTITY_HEADERS, *_ROUTE_HEADERS)
+    names = (*IDENTITY_HEADERS, *_OWN_HEADERS)
     return [
         {
             "name": "envoy.http.early_header_mutation.header_mutation",

@@ -1,0 +1,74 @@
+"""The ext_authz filter in its HTTP mode: for those who cannot have gRPC between Envoy and authsvc.
+
+What HTTP mode cannot carry is made up for here: the route's name travels in a header, and the
+path without the hidden key comes back in one, which a few lines of Lua put in its place.
+"""
+
+from typing import Any
+
+from authsvc.extauthz.http import PATH_HEADER, ROUTE_HEADER, SERVICE_HEADER
+from authsvc.locations import header_names
+from sidecar.envoy_config.clusters import AUTHSVC_HTTP
+from sidecar.envoy_config.extensions import typed
+from sidecar.envoy_config.plan import EnvoyPlan
+from sidecar.envoy_config.stripping import IDENTITY_HEADERS
+
+_ASKED_WITH = ("accept", "authorization", "content-type", "cookie", "x-request-id")
+_METADATA = (
+    "anonymous",
+    "consumer_id",
+    "credential_id",
+    "custom_id",
+    "reason",
+    "result",
+    "route",
+    "service",
+    "username",
+)
+_TOLD_TO_CLIENTS = ("content-type", "grpc-status", "www-authenticate")
+_CONTEXT_HEADERS = {"route": ROUTE_HEADER, "service": SERVICE_HEADER}
+_LUA = f"""\
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  local path = headers:get("{PATH_HEADER}")
+  if path ~= nil then
+    headers:replace(":path", path)
+    headers:remove("{PATH_HEADER}")
+  end
+end
+"""
+
+
+def http_service(context: dict[str, str]) -> dict[str, Any]:
+    """Return how authsvc is asked about a route."""
+    told = [
+        {"key": _CONTEXT_HEADERS[name], "value": value.replace("%", "%%")}
+        for name, value in context.items()
+    ]
+    return {
+        "server_uri": {"uri": "http://tollkeeper", "cluster": AUTHSVC_HTTP, "timeout": "1s"},
+        "authorization_request": {"headers_to_add": told},
+        "authorization_response": {
+            "allowed_upstream_headers": _exactly(*IDENTITY_HEADERS, PATH_HEADER, "cookie"),
+            "allowed_client_headers": _exactly(*_TOLD_TO_CLIENTS),
+            "dynamic_metadata_from_headers": _exactly(*_METADATA),
+        },
+    }
+
+
+def asked_with(plan: EnvoyPlan) -> dict[str, Any]:
+    """Return the filter's ``allowed_headers``: what authsvc gets to see of a request."""
+    keys = [spelling for name in plan.secret_headers for spelling in header_names(name)]
+    return _exactly(*dict.fromkeys([*_ASKED_WITH, *keys]))
+
+
+def path_rewriter() -> dict[str, Any]:
+    """Return the filter behind ext_authz that puts the path without the key in its place."""
+    return {
+        "name": "envoy.filters.http.lua",
+        "typed_config": typed("Lua", default_source_code={"inline_string": _LUA}),
+    }
+
+
+def _exactly(*names: str) -> dict[str, Any]:
+    return {"patterns": [{"exact": name} for name in names]}
