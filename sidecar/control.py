@@ -19,7 +19,7 @@ Role = Literal["authsvc", "analytics", "admin"]
 
 # How long a role may take to drain before it is killed. All of them, one wave after the other,
 # fit into the 30 s that Kubernetes grants.
-DRAIN_SECONDS: Mapping[Role, float] = {"authsvc": 12.0, "admin": 5.0, "analytics": 10.0}
+DRAIN_SECONDS: Mapping[Role, float] = {"authsvc": 12.0, "admin": 6.0, "analytics": 12.0}
 
 _MAX_LINE = 1 << 20  # bytes
 _MAX_UNSENT = 1 << 16  # bytes

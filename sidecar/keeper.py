@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from sidecar.child import WORKER_COMMAND, Child
+from sidecar.child import Child
 from sidecar.control import DRAIN_SECONDS, ChildSpec, Failure, Message, Report
 from sidecar.errors import SettingsError
 from sidecar.telemetry import ProcessCounters
@@ -36,6 +36,10 @@ class Pace:
         return min(self.longest_pause, self.first_pause * 2.0 ** min(failures - 1, 30))
 
 
+def _nothing() -> None:
+    return
+
+
 class Keeper:
     """One process, kept until it is drained."""
 
@@ -44,16 +48,17 @@ class Keeper:
         spec: ChildSpec,
         *,
         counters: ProcessCounters,
-        command: Sequence[str] = WORKER_COMMAND,
-        pace: Pace | None = None,
+        command: Sequence[str],
+        pace: Pace,
+        on_report: Callable[[], None] = _nothing,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.spec = spec
-        self.on_report: Callable[[], None] = _nothing
         self._command = command
         self._counters = counters
-        self._pace = pace or Pace()
+        self._pace = pace
+        self._on_report = on_report
         self._monotonic = monotonic
         self._jitter = jitter
         self._child: Child | None = None
@@ -154,7 +159,7 @@ class Keeper:
         elif self._ready_since is None:
             self._ready_since = now
         self._counters.reported(self.spec.name, ready=message.ready)
-        self.on_report()
+        self._on_report()
 
     def _forget(self, exit_code: int) -> None:
         if self._ready_for() >= self._pace.healthy_after:
@@ -177,10 +182,6 @@ class Keeper:
             await _within(pause, self._stopping.wait())
         except TimeoutError:
             return
-
-
-def _nothing() -> None:
-    return
 
 
 async def _within(seconds: float, wait: Awaitable[T]) -> T:

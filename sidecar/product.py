@@ -11,7 +11,6 @@ import structlog
 from sidecar.control import ChildSpec, Role
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
-from sidecar.keeper import Keeper
 from sidecar.metrics_directory import open_directory
 from sidecar.ports import refuse_taken
 from sidecar.readiness import Check, life
@@ -60,10 +59,8 @@ async def open_product(settings: Settings, *, stop: Stop) -> AsyncIterator[Super
             pages = Diagnostics(checks=state.checks, metrics=counters.page)
             await stack.enter_async_context(serve_diagnostics(pages, address))
         prepared = await stack.enter_async_context(prepare(settings))
-        keepers = [
-            Keeper(spec, counters=counters) for spec in _specs(settings, prepared, directory)
-        ]
-        state.supervisor = await stack.enter_async_context(supervise(keepers))
+        specs = _specs(settings, prepared, directory)
+        state.supervisor = await stack.enter_async_context(supervise(specs, counters=counters))
         yield state.supervisor
 
 

@@ -11,35 +11,41 @@ What callers can rely on:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
-import structlog
-
-from sidecar.control import Role
-from sidecar.keeper import Keeper
+from sidecar.child import WORKER_COMMAND
+from sidecar.control import ChildSpec, Role
+from sidecar.keeper import Keeper, Pace
 from sidecar.readiness import Check, is_ready
 from sidecar.stopping import Stop
+from sidecar.telemetry import ProcessCounters
 
 # Analytics goes last: it is told of the requests that authsvc answered last.
 _WAVES: tuple[frozenset[Role], ...] = (frozenset({"authsvc", "admin"}), frozenset({"analytics"}))
 # Requests must not wait for analytics.
 NEEDED: frozenset[Role] = frozenset({"authsvc", "admin"})
 
-_log = structlog.get_logger(__name__)
-
 
 class Supervisor:
     """The processes that are kept."""
 
-    def __init__(self, keepers: Sequence[Keeper]) -> None:
-        self._keepers = keepers
+    def __init__(
+        self,
+        specs: Iterable[ChildSpec],
+        *,
+        counters: ProcessCounters,
+        command: Sequence[str],
+        pace: Pace,
+    ) -> None:
         self._heard = asyncio.Event()
-        for keeper in keepers:
-            keeper.on_report = self._heard.set
+        self._keepers = [
+            Keeper(spec, counters=counters, command=command, pace=pace, on_report=self._heard.set)
+            for spec in specs
+        ]
         self._tasks = [
             asyncio.create_task(keeper.keep(), name=f"keep-{keeper.spec.name}")
-            for keeper in keepers
+            for keeper in self._keepers
         ]
 
     def checks(self) -> list[Check]:
@@ -99,9 +105,22 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def supervise(keepers: Sequence[Keeper]) -> AsyncIterator[Supervisor]:
-    """Keep these processes inside the context."""
-    supervisor = Supervisor(keepers)
+async def supervise(
+    specs: Iterable[ChildSpec],
+    *,
+    counters: ProcessCounters,
+    command: Sequence[str] = WORKER_COMMAND,
+    pace: Pace = Pace(),  # noqa: B008 - frozen
+) -> AsyncIterator[Supervisor]:
+    """Keep a process for each spec inside the context.
+
+    Args:
+        specs: What the processes are to be.
+        counters: Counts what becomes of them.
+        command: Starts a process; the descriptor of its control socket is added.
+        pace: How patient to be with it.
+    """
+    supervisor = Supervisor(specs, counters=counters, command=command, pace=pace)
     try:
         yield supervisor
     finally:

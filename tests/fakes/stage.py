@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 from sidecar.control import ChildSpec, Role
-from sidecar.keeper import Keeper, Pace
+from sidecar.keeper import Pace
 from sidecar.metrics_directory import open_directory
 from sidecar.secret import Secret
 from sidecar.settings import Settings
@@ -41,16 +41,10 @@ class Stage:
         """Supervise processes of these names."""
         with open_directory(self.directory) as metrics:
             self.counters = ProcessCounters(metrics)
-            keepers = [
-                Keeper(
-                    spec_of(name, self.directory, metrics),
-                    counters=self.counters,
-                    command=COMMAND,
-                    pace=QUICK,
-                )
-                for name in names
-            ]
-            async with supervise(keepers) as self.supervisor:
+            specs = [spec_of(name, self.directory, metrics) for name in names]
+            async with supervise(
+                specs, counters=self.counters, command=COMMAND, pace=QUICK
+            ) as self.supervisor:
                 yield self.supervisor
 
     def pids(self, name: str) -> list[int]:
@@ -79,15 +73,6 @@ def spec_of(name: str, data_dir: Path, metrics: Path | None = None) -> ChildSpec
         root_key=Secret("canary"),
         metrics_dir=str(metrics) if metrics else None,
     )
-
-
-def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; a dead one that nobody waited for does not."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 async def _stay(directory: Path, *names: str) -> None:

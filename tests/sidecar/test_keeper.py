@@ -12,7 +12,8 @@ import pytest
 from sidecar.keeper import Keeper, Pace
 from sidecar.telemetry import ProcessCounters
 from tests.deadline import eventually
-from tests.fakes.stage import COMMAND, Stage, is_alive, spec_of
+from tests.fakes.processes import is_alive
+from tests.fakes.stage import COMMAND, Stage, spec_of
 
 NEVER = 1e9  # seconds
 

@@ -15,7 +15,8 @@ from sidecar.readiness import is_ready
 from sidecar.stopping import Stop
 from tests.deadline import eventually
 from tests.fakes import stage as stage_module
-from tests.fakes.stage import Stage, is_alive
+from tests.fakes.processes import is_alive
+from tests.fakes.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,8 +13,9 @@ import pytest
 from sidecar.child import Child
 from sidecar.control import Failure, Report
 from tests.deadline import eventually
+from tests.fakes.processes import is_alive
 from tests.fakes.role_process import Journal
-from tests.fakes.stage import COMMAND, is_alive, spec_of
+from tests.fakes.stage import COMMAND, spec_of
 
 
 @asynccontextmanager
