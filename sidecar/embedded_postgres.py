@@ -16,8 +16,8 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import chain, repeat
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -114,6 +114,7 @@ class EmbeddedPostgres:
         if made_by is None:
             await self._cluster.make(binaries, user)
         else:
+            self._cluster.password()  # while nothing runs yet
             give(self._cluster.directory, user)
         sockets = make_socket_directory(self._data_dir, user)
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)
@@ -130,8 +131,7 @@ class EmbeddedPostgres:
                 settings=self._settings,
             )
 
-        keeper = asyncio.create_task(_keep(start, await start()), name="embedded-postgres")
-        stack.push_async_callback(_end, keeper)
+        await stack.enter_async_context(_kept(start))
 
     async def _answers(self) -> bool:
         status = read_status(self._cluster.directory)
@@ -153,14 +153,24 @@ class EmbeddedPostgres:
         return f"postgresql://{USER}:{password}@/{DATABASE}?{where}"
 
 
-async def _keep(start: Callable[[], Awaitable[Server]], server: Server) -> None:
-    """Start the server again whenever it ends; stop it when cancelled."""
-    try:
+@asynccontextmanager
+async def _kept(start: Callable[[], Awaitable[Server]]) -> AsyncIterator[None]:
+    """Run a server, and start it again whenever it ends."""
+    server = await start()
+
+    async def keep() -> None:
+        nonlocal server
         while True:
             status = await server.wait()
             _log.error("the embedded database ended and is started again", status=status)
             server = await _restarted(start)
+
+    keeper = asyncio.create_task(keep(), name="embedded-postgres")
+    try:
+        yield
     finally:
+        keeper.cancel()
+        await asyncio.wait({keeper})
         await server.stop()
 
 
@@ -172,11 +182,6 @@ async def _restarted(start: Callable[[], Awaitable[Server]]) -> Server:
         except (EmbeddedPostgresError, OSError) as error:
             _log.error("the embedded database does not start", error=str(error))
     raise AssertionError("unreachable: the delays never end")
-
-
-async def _end(keeper: asyncio.Task[None]) -> None:
-    keeper.cancel()
-    await asyncio.wait({keeper})
 
 
 def _take(lock: int) -> bool:

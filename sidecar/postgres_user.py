@@ -19,7 +19,6 @@ from sidecar.leash import User, leash_command
 from sidecar.postgres_binaries import Binaries
 
 _OTHERS_MAY_PASS = stat.S_IXOTH
-_NEEDED = ("bin", "lib", "share")  # of an installation, to run it from elsewhere
 
 
 async def choose_user(
@@ -121,12 +120,16 @@ def _let_pass(data_dir: Path) -> None:
 
 
 def _copy(binaries: Binaries, data_dir: Path) -> Path:
+    installation = binaries.directory.parent
+    package = installation.parent
     target = data_dir.resolve() / f"postgresql-{binaries.major}"
     if not target.exists():
         unfinished = target.with_name(f"{target.name}.new")
         shutil.rmtree(unfinished, ignore_errors=True)
-        for name in _NEEDED:
-            shutil.copytree(binaries.directory.parent / name, unfinished / name)
+        shutil.copytree(installation, unfinished / package.name / installation.name)
+        # A wheel's shared libraries are beside its package, and are looked for there.
+        for libraries in package.parent.glob(f"{package.name}.libs"):
+            shutil.copytree(libraries, unfinished / libraries.name)
         unfinished.chmod(0o755)
         unfinished.rename(target)
-    return target
+    return target / package.name / installation.name

@@ -28,6 +28,7 @@ Lease: TypeAlias = "PoolConnectionProxy[Row]"
 
 CALL_SECONDS = 5.0
 _CONNECT_SECONDS = 5.0
+_FIRST_SECONDS = 1.0  # for the first try, which tells whether the URL can be used at all
 _CLOSE_SECONDS = 2.0
 _RETRY_SECONDS = 0.02  # at most: apart, those who collided do not collide again
 # A writer that is stopped or cut off must not hold the counter's lock for ever.
@@ -76,7 +77,7 @@ class Connections:
         connections = cls(pool)
         try:
             with suppress(StoreUnavailableError):
-                await connections.fetch("SELECT 1")
+                await connections.fetch("SELECT 1", seconds=_FIRST_SECONDS)
             yield connections
         finally:
             await _close(pool)
