@@ -20,7 +20,7 @@ lint: $(VENV)/.dev ## Style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 proto: $(VENV)/.dev ## Compile proto/*.proto into the packages that speak them
 	PATH="$(CURDIR)/$(BIN):$$PATH" proto/compile.sh
