@@ -1,5 +1,6 @@
 """One role in this very process, for one container each."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
@@ -44,7 +45,15 @@ async def run_role(role: Role, settings: Settings, stop: Stop, *, open_role: Ope
             database_url=prepared.database_url,
             root_key=prepared.root_key if role in NEEDS_ROOT_KEY else None,
         )
-        await serve(spec, open_role=open_role, telemetry=telemetry, stop=stop, report=state.report)
+        task = asyncio.current_task()
+        await serve(
+            spec,
+            open_role=open_role,
+            telemetry=telemetry,
+            stop=stop,
+            report=state.report,
+            again=task.cancel if task else None,
+        )
 
 
 class _State:

@@ -19,7 +19,7 @@ class Stop:
     def __init__(self) -> None:
         self._asked = asyncio.Event()
         self._serving = False
-        self._again: Callable[[], None] = _nothing
+        self._again: Callable[[], object] = _nothing
 
     def ask(self) -> None:
         """Ask. Safe to call from a signal handler of the event loop."""
@@ -41,7 +41,7 @@ class Stop:
             return False
         return True
 
-    def serving(self, *, again: Callable[[], None] | None = None) -> None:
+    def serving(self, *, again: Callable[[], object] | None = None) -> None:
         """Say that from now on the work watches for the request itself, and drains.
 
         Args:

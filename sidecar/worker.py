@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -78,10 +78,20 @@ async def serve(
     telemetry: Telemetry,
     stop: Stop,
     report: "Reporter",
+    again: Callable[[], object] | None = None,
 ) -> None:
-    """Open a role, report its checks each second, and drain it when asked to stop."""
+    """Open a role, report its checks each second, and drain it when asked to stop.
+
+    Args:
+        spec: What the role is.
+        open_role: Opens it.
+        telemetry: What it counts with.
+        stop: Asks it to stop.
+        report: Takes its checks.
+        again: What to do when asked a second time.
+    """
     async with open_role(spec, telemetry=telemetry) as role:
-        stop.serving()
+        stop.serving(again=again)
         _log.info("serving")
         while not stop.asked:
             report(await _checks_of(role))

@@ -1,0 +1,56 @@
+"""Which processes there are, and what each is told. Running: cli/test_run."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sidecar.product import _specs
+from sidecar.secret import Secret
+from sidecar.settings import Admin, Analytics, Authsvc, Settings
+from sidecar.startup import Prepared
+
+PREPARED = Prepared(database_url=Secret("postgresql://h/d"), root_key=Secret("root"))
+CORES = len(os.sched_getaffinity(0))
+
+PROCESSES: dict[str, tuple[Settings, dict[str, int]]] = {
+    "the defaults": (Settings(), {"authsvc": 1, "analytics": 1, "admin": 1}),
+    "several workers": (
+        Settings(authsvc=Authsvc(workers=3)),
+        {"authsvc": 3, "analytics": 1, "admin": 1},
+    ),
+    "a worker per core": (
+        Settings(authsvc=Authsvc(workers=0)),
+        {"authsvc": CORES, "analytics": 1, "admin": 1},
+    ),
+    "one face of authsvc": (
+        Settings(authsvc=Authsvc(grpc=None)),
+        {"authsvc": 1, "analytics": 1, "admin": 1},
+    ),
+    "no authsvc": (
+        Settings(authsvc=Authsvc(grpc=None, http=None, workers=3)),
+        {"analytics": 1, "admin": 1},
+    ),
+    "authsvc only": (
+        Settings(admin=Admin(listen=None), analytics=Analytics(grpc=None)),
+        {"authsvc": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROCESSES)
+def test_each_role_that_listens_gets_its_processes(case: str) -> None:
+    settings, expected = PROCESSES[case]
+    specs = list(_specs(settings, PREPARED, Path("metrics")))
+    assert Counter(spec.role for spec in specs) == expected
+    assert len({spec.name for spec in specs}) == len(specs)
+
+
+def test_only_who_opens_credentials_gets_the_root_key() -> None:
+    specs = _specs(Settings(), PREPARED, Path("metrics"))
+    assert {spec.role: spec.root_key for spec in specs} == {
+        "authsvc": Secret("root"),
+        "admin": Secret("root"),
+        "analytics": None,
+    }
