@@ -44,7 +44,15 @@ SAMPLES = {
     ),
     "credentials": Sample(
         lambda stores: stores.credentials,
-        a_credential(9, of=1, expires_at=2_000_000, tags=("x",)),
+        a_credential(
+            9,
+            of=1,
+            expires_at=2_000_000,
+            tags=("x",),
+            enabled=False,
+            name="laptop",
+            metadata={"plan": ["gold", None]},
+        ),
         ("digest",),
         {"digest": a_digest("new"), "consumer_id": an_id(2), "expires_at": None},
     ),
