@@ -22,7 +22,7 @@ from sidecar.admin.documents import Clock
 from sidecar.admin.error_responses import problem_of
 from sidecar.admin.guard import Guard
 from sidecar.admin.information import Information, Node, Traffic
-from sidecar.admin.payload import check_content_type, decode_payload
+from sidecar.admin.payload import Payload, check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
 from sidecar.admin.protocol import invite_body
 from sidecar.admin.routing import Match, Routes
@@ -113,7 +113,8 @@ class _Front:
         request[_ROUTE] = match.endpoint.template
         if request.method == "OPTIONS":
             return web.Response(status=204, headers={"Allow": match.endpoint.allowed})
-        return _response(await self._reply(request, match, path, Arguments.parse(query)))
+        reply = await self._reply(request, match, path, Arguments.parse(query))
+        return _json(reply.status, reply.body)
 
     async def _reply(
         self, request: web.Request, match: Match, path: str, arguments: Arguments
@@ -121,18 +122,20 @@ class _Front:
         has_body = request.method in _WITH_BODY
         content_type = request.headers.get("Content-Type")  # aiohttp refuses a second one
         if has_body:
-            check_content_type(content_type)
+            check_content_type(content_type, has_body=request.can_read_body)
         handler = match.endpoint.handler(request.method)
         if handler is None:
             raise method_not_allowed(match.endpoint.allowed)
         wanted = self._wait.is_wanted(arguments)
-        call = Call(path=path.removesuffix("/"), segments=match.segments, arguments=arguments)
+        payload = Payload()
         if has_body:
-            body = await _read(request)
-            payload = decode_payload(content_type, body)
-            call = Call(
-                path=call.path, segments=call.segments, arguments=arguments, payload=payload
-            )
+            payload = decode_payload(content_type, await _read(request))
+        call = Call(
+            path=path.removesuffix("/"),
+            segments=match.segments,
+            arguments=arguments,
+            payload=payload,
+        )
         reply = await handler(call)
         if wanted:
             await self._wait.wait(reply)
@@ -175,10 +178,6 @@ async def _read(request: web.Request) -> bytes:
         raise plain(408, "Request timeout") from None
     except (web.RequestPayloadError, ConnectionError):
         raise plain(400, "Bad request") from None
-
-
-def _response(reply: Reply) -> web.Response:
-    return _json(reply.status, reply.body)
 
 
 def _refusal(problem: ProblemError) -> web.Response:

@@ -2,14 +2,15 @@
 
 from authsvc.entities import Acl, Consumer, Route, Service
 from authsvc.sealing import Sealer
-from authsvc.store import Stores
+from authsvc.store import EntityStore, Stores
 from sidecar.admin import acls, consumers, key_auth_enc, plugins, routes, services
-from sidecar.admin.codec import PlainCodec
+from sidecar.admin.codec import Codec, E, PlainCodec
 from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource, nested, top_level
 from sidecar.admin.owner_endpoint import owner_of
-from sidecar.admin.resource import Resource
+from sidecar.admin.resource import Resource, Vetting
 from sidecar.admin.routing import Endpoint
+from sidecar.admin.schema import Schema
 from sidecar.admin.tagged import TaggedEntities
 
 # Enterprise's own path, those that its documentation printed over the years, and plain key-auth's.
@@ -20,50 +21,22 @@ _NESTED_KEY_LISTS = ("key-auth-enc", "key-auth")
 def make_resources(stores: Stores, sealer: Sealer, *, clock: Clock) -> dict[str, AnyResource]:
     """Return the resources by the names of their entities."""
     made: dict[str, AnyResource] = {}
+
+    def add(
+        schema: Schema, store: EntityStore[E], codec: Codec[E], vet: Vetting[E] | None = None
+    ) -> None:
+        made[schema.name] = Resource(
+            schema, store=store, codec=codec, others=made, clock=clock, vet=vet
+        )
+
     plugin_codec = plugins.PluginCodec()
-    made["consumers"] = Resource(
-        consumers.SCHEMA,
-        store=stores.consumers,
-        codec=PlainCodec(consumers.SCHEMA, Consumer),
-        others=made,
-        clock=clock,
-    )
-    made["keyauth_enc_credentials"] = Resource(
-        key_auth_enc.SCHEMA,
-        store=stores.credentials,
-        codec=key_auth_enc.CredentialCodec(sealer),
-        others=made,
-        clock=clock,
-    )
-    made["acls"] = Resource(
-        acls.SCHEMA,
-        store=stores.acls,
-        codec=PlainCodec(acls.SCHEMA, Acl),
-        others=made,
-        clock=clock,
-    )
-    made["services"] = Resource(
-        services.SCHEMA,
-        store=stores.services,
-        codec=PlainCodec(services.SCHEMA, Service),
-        others=made,
-        clock=clock,
-    )
-    made["routes"] = Resource(
-        routes.SCHEMA,
-        store=stores.routes,
-        codec=PlainCodec(routes.SCHEMA, Route),
-        others=made,
-        clock=clock,
-    )
-    made["plugins"] = Resource(
-        plugins.SCHEMA,
-        store=stores.plugins,
-        codec=plugin_codec,
-        others=made,
-        clock=clock,
-        vet=plugins.OneKeyAuthPerScope(stores.plugins, plugin_codec),
-    )
+    one_per_scope = plugins.OneKeyAuthPerScope(stores.plugins, plugin_codec)
+    add(consumers.SCHEMA, stores.consumers, PlainCodec(consumers.SCHEMA, Consumer))
+    add(key_auth_enc.SCHEMA, stores.credentials, key_auth_enc.CredentialCodec(sealer))
+    add(acls.SCHEMA, stores.acls, PlainCodec(acls.SCHEMA, Acl))
+    add(services.SCHEMA, stores.services, PlainCodec(services.SCHEMA, Service))
+    add(routes.SCHEMA, stores.routes, PlainCodec(routes.SCHEMA, Route))
+    add(plugins.SCHEMA, stores.plugins, plugin_codec, one_per_scope)
     return made
 
 

@@ -25,25 +25,26 @@ class Payload:
     is_form: bool = False
 
 
-def check_content_type(content_type: str | None) -> None:
+def check_content_type(content_type: str | None, *, has_body: bool) -> None:
     """Refuse a request by its Content-Type alone, before its body is read.
 
     Raises:
-        ProblemError: 415 without a body for a type that is not understood.
+        ProblemError: 415 without a body for a type that is not understood, or for none at all
+            where there is a body.
     """
-    if content_type is not None and _media_type(content_type) not in _DECODERS:
+    if content_type is None and not has_body:
+        return
+    if content_type is None or _media_type(content_type) not in _DECODERS:
         raise ProblemError(415, None)
 
 
 def decode_payload(content_type: str | None, body: bytes) -> Payload:
-    """Return what a body spells.
+    """Return what a body of a type that was checked spells.
 
     Raises:
-        ProblemError: It does not spell an object, or has no type.
+        ProblemError: It does not spell an object.
     """
     if content_type is None:
-        if body:
-            raise ProblemError(415, None)
         return Payload()
     return _DECODERS[_media_type(content_type)](content_type, body)
 

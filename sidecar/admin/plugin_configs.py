@@ -87,7 +87,7 @@ def _moesif_field(name: str, known: ConfigField) -> Field:
         kind=Checked(_BASES[known.type], known.check),
         required=known.required,
         default=known.default,
-        doc=f"Moesif's {name}.",
+        doc=known.doc,
     )
 
 

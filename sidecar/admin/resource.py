@@ -117,8 +117,8 @@ class Resource(Generic[E]):
         Raises:
             ProblemError: It asks for an impossible one.
         """
-        tags = parse_tag_filter(call.arguments)
         size = page_size(call.arguments)
+        tags = parse_tag_filter(call.arguments)
         after = page_start(call.arguments)
         rows = await self._store.page(
             size=size + 1,
