@@ -26,7 +26,6 @@ LONG = {
         "one line per field, and nothing else"
     ),
     "analytics/codec.py::_record": "one line per field of an entry, and nothing else",
-    "sidecar/admin/catalogue.py::make_resources": "one entry per endpoint, and nothing else",
     "sidecar/auth_metrics.py::__init__": "one statement per metric, and nothing else",
 }
 
