@@ -30,6 +30,10 @@ from authsvc.extauthz.pb.extproc_pb2 import (
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 EXT_AUTHZ_METADATA = "envoy.filters.http.ext_authz"
 _NO_BODY = 0  # ProcessingMode.NONE: Envoy need not buffer what nobody will read
+# ProcessingMode.BUFFERED.  The filter is configured with BUFFERED_PARTIAL, which lets bodies of any
+# size pass, but in which Envoy drops the content-length.  What is small can keep one.
+_WHOLE_BODY = 2
+MAX_WHOLE_BODY = 8192  # bytes: as much as the check reads
 _INTERNAL_ERROR = 500
 _TOO_LARGE = 413
 
@@ -82,16 +86,16 @@ class _Rewriter:
 
     def _respond_to_headers(self, headers: HttpHeaders) -> ProcessingResponse:
         response = ProcessingResponse(request_headers=HeadersResponse())
-        self._content_type = next(
-            (
-                (header.raw_value or header.value.encode()).decode("utf-8", "replace")
-                for header in headers.headers.headers
-                if header.key == "content-type"
-            ),
-            "",
-        )
+        sent = {
+            header.key: (header.raw_value or header.value.encode()).decode("utf-8", "replace")
+            for header in headers.headers.headers
+        }
+        self._content_type = sent.get("content-type", "")
+        length = sent.get("content-length", "")
         if not self._names:
             response.mode_override.request_body_mode = _NO_BODY
+        elif length.isdecimal() and int(length) <= MAX_WHOLE_BODY:
+            response.mode_override.request_body_mode = _WHOLE_BODY
         return response
 
     def _respond_to_body(self, body: HttpBody) -> ProcessingResponse:

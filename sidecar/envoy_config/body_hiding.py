@@ -45,7 +45,6 @@ def ext_proc() -> dict[str, Any]:
                 "response_trailer_mode": "SKIP",
             },
             metadata_options={"forwarding_namespaces": {"untyped": [_VERDICT]}},
-            mutation_rules={"allow_all_routing": False, "disallow_system": True},
         ),
     }
 
