@@ -3,22 +3,17 @@
 Problems are told in Kong's words, field by field.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from analytics import config_checks as checks
 from analytics.application_id import ApplicationId
 from analytics.config import MoesifConfig
+from analytics.config_checks import Check
 from analytics.errors import ConfigError
 
 FieldType = Literal["string", "number", "boolean", "array"]
-Check = Callable[[Any], object]  # returns what is wrong, or None
-
-_MAX_NUMBER = 2**31 - 2  # Kong's limit for times
-_HEADER_NAME_CHARACTERS = frozenset(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +24,14 @@ class ConfigField:
         type: Kong's name of its type; the elements of an array are strings.
         required: It has no default, and may not be null.
         default: In JSON's terms; None if there is none.
+        doc: What it is for, in a sentence.
+        check: Returns what is wrong with a value that is not null, or None.
     """
 
     type: FieldType
     required: bool
     default: object
+    doc: str
     check: Check
 
 
@@ -48,17 +46,6 @@ def parse_moesif_config(config: Mapping[str, object]) -> MoesifConfig:
         raise ConfigError(problems)
     given = {name: value for name, value in config.items() if value is not None}
     return MoesifConfig(**{name: _normalize(name, value) for name, value in given.items()})
-
-
-def complete_config(config: Mapping[str, object]) -> dict[str, object]:
-    """Validate a configuration and return it with all defaults filled in, in JSON's terms.
-
-    Raises:
-        ConfigError: Says what is wrong with which fields.
-    """
-    parse_moesif_config(config)
-    defaults = {name: field.default for name, field in CONFIG_FIELDS.items()}
-    return defaults | {name: value for name, value in config.items() if value is not None}
 
 
 def _problems(config: Mapping[str, object]) -> list[tuple[str, object]]:
@@ -87,132 +74,87 @@ def _normalize(name: str, value: Any) -> Any:
     return value or None if name in _MAY_BE_EMPTY else value
 
 
-def _check_boolean(value: object) -> str | None:
-    return None if isinstance(value, bool) else "expected a boolean"
+_BOOLEAN: tuple[FieldType, Check] = ("boolean", checks.boolean)
+_NAME: tuple[FieldType, Check] = ("string", checks.text)
+_POSITIVE: tuple[FieldType, Check] = ("number", checks.whole_number(least=1))
+_COUNT: tuple[FieldType, Check] = ("number", checks.whole_number(least=0))
+_HEADER_NAMES: tuple[FieldType, Check] = ("array", checks.array_of(checks.header_name))
+_NAMES: tuple[FieldType, Check] = ("array", checks.array_of(checks.filled_text))
 
+_BODIES = "Takes effect once bodies are captured: "
+_KEPT = "Kept for Kong's configurations, without effect: "
 
-def _check_string(value: object) -> str | None:
-    return None if isinstance(value, str) else "expected a string"
-
-
-def _check_filled_string(value: object) -> str | None:
-    return _check_string(value) or (None if value else "length must be at least 1")
-
-
-def _check_application_id(value: object) -> str | None:
-    if not isinstance(value, str):
-        return "expected a string"
-    try:
-        ApplicationId(value)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _check_endpoint(value: object) -> str | None:
-    if not isinstance(value, str):
-        return "expected a string"
-    try:
-        url = urlsplit(value)
-        invalid = url.port == 0 or not value.isprintable() or " " in value
-    except ValueError:
-        return "invalid url"
-    problems = {
-        "expected an http or https url": url.scheme not in {"http", "https"},
-        "missing host in url": not url.hostname,
-        "invalid url": invalid,
-        "expected a url without user, query and fragment": "@" in url.netloc
-        or bool(url.query or url.fragment),
-    }
-    return next((problem for problem, found in problems.items() if found), None)
-
-
-def _check_header_name(value: object) -> str | None:
-    wrong = _check_filled_string(value)
-    if wrong is None and not _HEADER_NAME_CHARACTERS.issuperset(str(value)):
-        return f"bad header name '{value}', allowed characters are A-Z, a-z, 0-9, '_', and '-'"
-    return wrong
-
-
-def _number(*, least: int) -> Check:
-    """Return a check for whole numbers; Kong has no range here, but zero events or time is none."""
-
-    def check(value: object) -> str | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return "expected a number"
-        if isinstance(value, float) and not value.is_integer():
-            return "expected an integer"
-        if least == 1 and value < least:
-            return "value must be greater than 0"
-        if not least <= value <= _MAX_NUMBER:
-            return f"value should be between {least} and {_MAX_NUMBER}"
-        return None
-
-    return check
-
-
-def _array(check_element: Check) -> Check:
-    def check(value: object) -> object:
-        if not isinstance(value, list | tuple):
-            return "expected an array"
-        wrong = [check_element(element) for element in value]
-        return wrong if any(wrong) else None
-
-    return check
+_KINDS: dict[str, tuple[tuple[FieldType, Check], str]] = {
+    "application_id": (
+        ("string", checks.application_id),
+        "The application id that Moesif gave you: a credential.",
+    ),
+    "api_endpoint": (
+        ("string", checks.endpoint),
+        "The collector; /v1/events/batch is appended to its path.",
+    ),
+    "connect_timeout": (_POSITIVE, "Milliseconds in which the collector must be connected to."),
+    "send_timeout": (_POSITIVE, "Milliseconds for a whole request, the answer included."),
+    "batch_size": (_POSITIVE, "So many events make a batch that is sent at once."),
+    "batch_max_wait": (_COUNT, "Milliseconds after which a batch is sent that is not full."),
+    "event_queue_size": (
+        _POSITIVE,
+        "So many events of one application id may wait; then the oldest are dropped.",
+    ),
+    "enable_compression": (_BOOLEAN, "Whether batches are sent as gzip."),
+    "api_version": (_NAME, "The version of your API, in every event."),
+    "request_header_masks": (_HEADER_NAMES, "Headers of requests that no event has."),
+    "response_header_masks": (_HEADER_NAMES, "Headers of responses that no event has."),
+    "request_query_masks": (_NAMES, "Query parameters whose values no event has."),
+    "trust_client_ip_headers": (
+        _BOOLEAN,
+        "Whether x-forwarded-for and its like come before the address that Envoy saw.",
+    ),
+    "user_id_header": (_NAME, "The header, of requests or responses, with the user's id."),
+    "company_id_header": (_NAME, "The header, of requests or responses, with the company's id."),
+    "authorization_header_name": (
+        _NAME,
+        "The header, or several separated by commas, whose token or user identifies the caller.",
+    ),
+    "authorization_user_id_field": (_NAME, "The token's claim with the user's id."),
+    "authorization_company_id_field": (_NAME, "The token's claim with the company's id."),
+    "trust_consumer_headers": (
+        _BOOLEAN,
+        "Whether x-consumer-* headers in the log identify the caller.",
+    ),
+    "disable_capture_request_body": (_BOOLEAN, _BODIES + "leaves out those of requests."),
+    "disable_capture_response_body": (_BOOLEAN, _BODIES + "leaves out those of responses."),
+    "request_max_body_size_limit": (_COUNT, _BODIES + "larger ones of requests are left out."),
+    "response_max_body_size_limit": (_COUNT, _BODIES + "larger ones of responses are left out."),
+    "request_body_masks": (_NAMES, _BODIES + "members removed from those of requests."),
+    "response_body_masks": (_NAMES, _BODIES + "members removed from those of responses."),
+    "request_masks": (_NAMES, _BODIES + "the old name of request_body_masks."),
+    "response_masks": (_NAMES, _BODIES + "the old name of response_body_masks."),
+    "disable_gzip_payload_decompression": (_BOOLEAN, _BODIES + "leaves gzip closed."),
+    "timeout": (_COUNT, _KEPT + "nothing in Kong reads it either."),
+    "keepalive": (_COUNT, _KEPT + "nothing in Kong reads it either."),
+    "max_callback_time_spent": (_COUNT, _KEPT + "sending never takes turns with requests."),
+    "disable_transaction_id": (_BOOLEAN, _KEPT + "no header is added to a request that is over."),
+    "debug": (_BOOLEAN, _KEPT + "the log level is a setting of the process."),
+}
 
 
 # "" stood for "not configured" in older versions of the plugin.
-_MAY_BE_EMPTY = {
-    "api_version",
-    "user_id_header",
-    "company_id_header",
-    "authorization_header_name",
-    "authorization_user_id_field",
-    "authorization_company_id_field",
-}
-
-_CHECKS: dict[str, tuple[FieldType, Check]] = {
-    "application_id": ("string", _check_application_id),
-    "api_endpoint": ("string", _check_endpoint),
-    "connect_timeout": ("number", _number(least=1)),
-    "send_timeout": ("number", _number(least=1)),
-    "batch_size": ("number", _number(least=1)),
-    "batch_max_wait": ("number", _number(least=0)),
-    "event_queue_size": ("number", _number(least=1)),
-    "enable_compression": ("boolean", _check_boolean),
-    "request_header_masks": ("array", _array(_check_header_name)),
-    "response_header_masks": ("array", _array(_check_header_name)),
-    "request_query_masks": ("array", _array(_check_filled_string)),
-    "trust_client_ip_headers": ("boolean", _check_boolean),
-    "trust_consumer_headers": ("boolean", _check_boolean),
-    "disable_capture_request_body": ("boolean", _check_boolean),
-    "disable_capture_response_body": ("boolean", _check_boolean),
-    "request_max_body_size_limit": ("number", _number(least=0)),
-    "response_max_body_size_limit": ("number", _number(least=0)),
-    "request_body_masks": ("array", _array(_check_filled_string)),
-    "response_body_masks": ("array", _array(_check_filled_string)),
-    "request_masks": ("array", _array(_check_filled_string)),
-    "response_masks": ("array", _array(_check_filled_string)),
-    "disable_gzip_payload_decompression": ("boolean", _check_boolean),
-    "timeout": ("number", _number(least=0)),
-    "keepalive": ("number", _number(least=0)),
-    "max_callback_time_spent": ("number", _number(least=0)),
-    "disable_transaction_id": ("boolean", _check_boolean),
-    "debug": ("boolean", _check_boolean),
-    **dict.fromkeys(_MAY_BE_EMPTY, ("string", _check_string)),
-}
+_MAY_BE_EMPTY = {name for name, (kind, _) in _KINDS.items() if kind is _NAME}
 
 
 def _tabulate() -> dict[str, ConfigField]:
-    return {
-        field.name: ConfigField(
-            type=_CHECKS[field.name][0],
+    table = {}
+    for field in fields(MoesifConfig):
+        (type_, check), doc = _KINDS[field.name]
+        table[field.name] = ConfigField(
+            type=type_,
             required=field.default is MISSING,
             default=_in_json(field.default),
-            check=_CHECKS[field.name][1],
+            doc=doc,
+            check=check,
         )
-        for field in fields(MoesifConfig)
-    }
+    return table
 
 
 def _in_json(default: object) -> object:

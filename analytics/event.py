@@ -123,9 +123,11 @@ def _date_and_time(seconds: int) -> str:
 
 
 def _uri(record: AccessRecord) -> str:
-    path = record.original_path or record.path or "/"
-    if not path.startswith("/") and "://" in path:  # the absolute form that proxies are sent
-        return path
+    path = record.original_path or record.path
+    if not path.startswith("/"):
+        if "://" in path:  # the absolute form that proxies are sent
+            return path
+        path = f"/{path}"  # OPTIONS * has no slash, CONNECT no path
     return f"{_scheme(record)}://{record.authority or record.local_address}{path}"
 
 

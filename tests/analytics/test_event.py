@@ -120,6 +120,7 @@ def test_the_metadata_say_what_envoy_and_authsvc_know() -> None:
 URIS: dict[str, tuple[dict[str, Any], str]] = {
     "rewritten": ({"original_path": "/v1?x"}, "https://api.example.com/v1?x"),
     "no path": ({"path": ""}, "https://api.example.com/"),
+    "all of the server": ({"path": "*"}, "https://api.example.com/*"),
     "no host": ({"authority": "", "local_address": "10.0.0.1:80"}, "https://10.0.0.1:80/items"),
     "absolute": ({"path": "http://other/x"}, "http://other/x"),
     "scheme of a proxy": (
