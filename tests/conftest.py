@@ -7,7 +7,6 @@ from hypothesis import settings
 
 from tests.fakes.postgres import PostgresServer, running_postgres
 
-
 # How long an example takes says nothing here: other programs share the machine.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
