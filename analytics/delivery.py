@@ -80,6 +80,7 @@ class Delivery:
         self._is_asked_to_wait = False
         self._hurry = asyncio.Event()
         self._is_failing = False
+        self._is_overflowing = False
 
     def start(self) -> None:
         """Begin to send what is offered."""
@@ -87,7 +88,11 @@ class Delivery:
 
     def offer(self, event: bytes) -> None:
         """Queue an event; never blocks, never raises."""
-        self._dropped(DropReason.QUEUE_FULL, self.queue.offer(event))
+        dropped = self.queue.offer(event)
+        if dropped and not self._is_overflowing:
+            self._is_overflowing = True  # said once, until something is delivered again
+            self._log.error("the queue is full; the oldest events are dropped")
+        self._dropped(DropReason.QUEUE_FULL, dropped)
 
     def adjust(self, settings: DeliverySettings) -> None:
         """Go on with other settings, from the next request on; what is queued stays queued."""
@@ -117,6 +122,7 @@ class Delivery:
             await self._deliver(batch)
 
     async def _deliver(self, batch: list[bytes]) -> None:
+        rejected = 0
         parts = [batch]  # the oldest last
         while parts:
             part = parts.pop()
@@ -124,16 +130,19 @@ class Delivery:
             if outcome is PostOutcome.SPLIT and len(part) > 1:
                 middle = (len(part) + 1) // 2
                 parts += part[middle:], part[:middle]
+            elif outcome is PostOutcome.ACCEPTED:
+                self._metrics.sent(len(part))
+                self._settled(part)
             else:
-                self._settle(part, outcome, status)
+                reason = DropReason.TOO_LARGE if status == _TOO_LARGE else DropReason.REJECTED
+                self._dropped(reason, len(part))
+                self._settled(part)
+                rejected += len(part)
+        if rejected:
+            self._log.error("the collector rejects events; they are dropped", events=rejected)
 
-    def _settle(self, part: list[bytes], outcome: PostOutcome, status: int) -> None:
-        if outcome is PostOutcome.ACCEPTED:
-            self._metrics.sent(len(part))
-        else:
-            self._log.error("events dropped: rejected", events=len(part), status=status)
-            reason = DropReason.TOO_LARGE if status == _TOO_LARGE else DropReason.REJECTED
-            self._dropped(reason, len(part))
+    def _settled(self, part: list[bytes]) -> None:
+        self._is_overflowing = False
         self.queue.release(part)
         self._changed()
 

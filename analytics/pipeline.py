@@ -103,7 +103,7 @@ class Pipeline:
         credential_names: Iterable[str],
         topology: Topology | None = None,
     ) -> None:
-        """Go on with these configurations.
+        """Go on with these configurations; nothing happens any more once the context was left.
 
         Args:
             scopes: All that are enabled; the most specific one applies to an entry.
@@ -111,6 +111,8 @@ class Pipeline:
                 ``key_names`` of every configuration), beside the usual ones.
             topology: The routes and services that entries and scopes may name.
         """
+        if self._is_stopped:
+            return
         credentials = CredentialNames(credential_names)
         self._destinations.configure(scopes)
         uses = [(scope, self._use(scope.config, credentials)) for scope in scopes]

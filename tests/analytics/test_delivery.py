@@ -164,6 +164,18 @@ async def test_only_what_the_queue_cannot_hold_is_dropped_and_counted() -> None:
         await it.delivered(100)
 
 
+async def test_an_overflow_is_said_once_until_something_is_delivered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with scene(events=10, batch=10) as it:
+        for outage in range(2):
+            await it.collector.stop()
+            it.offer(25, start=100 * outage)
+            await it.collector.start()
+            await it.settled()
+    assert capsys.readouterr().out.count("the queue is full") == 2
+
+
 async def test_the_collectors_wish_is_kept_to() -> None:
     async with scene(Reply(429, {"Retry-After": "7"}), 201) as it:
         it.offer(1)
@@ -298,6 +310,6 @@ async def test_logs_name_neither_the_application_id_nor_an_event(
         await it.settled()
     logged = caplog.text + "".join(capsys.readouterr())
     assert "refuses" in logged
-    assert "rejected" in logged
+    assert "rejects" in logged
     assert "APP1" not in logged
     assert "in-the-event" not in logged

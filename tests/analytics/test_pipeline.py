@@ -210,7 +210,9 @@ async def test_leaving_sends_what_is_queued(metrics: CountingMetrics) -> None:
             stream = it.open_stream()
             stream.accept(message(*(entry(**path(number)) for number in range(7))))
         assert len(collector.events) == 7
+        it.configure([scoped(collector)], credential_names=[])
         stream.accept(message(entry()))
+        assert len(collector.events) == 7
     assert metrics.drops == {DropReason.SHUTDOWN: 1}
 
 
