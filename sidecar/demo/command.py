@@ -3,7 +3,9 @@
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -20,18 +22,26 @@ from sidecar.secret_file import read_secret
 from sidecar.settings import Settings, load
 from sidecar.stopping import Stop, signals
 
-_PORT = click.IntRange(1, 65535)
+C = TypeVar("C", bound=Callable[..., Any])
+
 _HIDING = {"hide_credentials": True}  # there is more to see when the echo shows no key
+
+
+def _port(flag: str, usual: int, what: str, default: int | None = None) -> Callable[[C], C]:
+    """Return an option for a port; without a default the settings say it."""
+    help_text = f"Where {what}.  [default: {usual}]"
+    kind = click.IntRange(1, 65535)
+    return click.option(flag, type=kind, default=default, metavar="PORT", help=help_text)
 
 
 @click.command()
 @click.option("--config", type=click.Path(path_type=Path), help="Settings, as for run.")
-@click.option("--envoy-port", type=_PORT, default=8000, show_default=True)
-@click.option("--admin-port", type=_PORT, help="[8001]")
-@click.option("--authsvc-port", type=_PORT, help="[9191]")
-@click.option("--authsvc-http-port", type=_PORT, help="[9192]")
-@click.option("--analytics-port", type=_PORT, help="[9193]")
-@click.option("--diagnostics-port", type=_PORT, help="[9190]")
+@_port(listeners.ENVOY_FLAG, 8000, "Envoy takes requests", default=8000)
+@_port("--admin-port", 8001, "the Admin API is")
+@_port("--authsvc-port", 9191, "Envoy asks who calls")
+@_port("--authsvc-http-port", 9192, "the same can be asked over HTTP")
+@_port("--analytics-port", 9193, "Envoy sends its log")
+@_port("--diagnostics-port", 9190, "health and metrics are")
 @click.option(
     "--moesif-application-id-file",
     type=click.Path(),
@@ -93,11 +103,16 @@ def _application_id(given: str | None, file: str | None) -> Secret | None:
 async def _run(asked: Demo) -> None:
     stop = Stop()
     loop = asyncio.get_running_loop()
-    with logs_to(asked.product_log) as terminal, signals(stop), watching_parent(stop.ask):
+
+    def leave() -> None:
+        if not stop.asked:  # asked twice, it would not drain; and these come together
+            stop.ask()
+
+    with logs_to(asked.product_log) as terminal, signals(stop), watching_parent(leave):
         # A terminal that hangs up ends the demo, though not a server.
-        loop.add_signal_handler(signal.SIGHUP, stop.ask)
+        loop.add_signal_handler(signal.SIGHUP, leave)
         logs.configure(asked.settings.log, role="demo")
-        screen = Screen(Patient(terminal, gone=stop.ask))
+        screen = Screen(Patient(terminal, gone=leave))
         screen.say("Starting; the first time this makes a database ...")
         await stop.run(run_demo(asked, screen=screen, stop=stop))
         screen.say("Stopped.")

@@ -15,6 +15,7 @@ from rich.text import Text
 from sidecar.demo.sighting import Sighting
 
 _KEPT = 15  # events that stay on the screen
+_FRAME = 6  # lines of the table that are not events, and one for the cursor
 _COLUMNS = ("time", "verb", "path", "status", "consumer", "latency")
 _STYLES = {"2": "green", "4": "yellow", "5": "red"}  # by the status's first digit
 
@@ -67,7 +68,9 @@ class Screen:
         table = Table(title="Events, as the collector took them", title_justify="left")
         for column in _COLUMNS:
             table.add_column(column, justify="right" if column == "latency" else "left")
-        for row in self._rows:
+        # What does not fit would be cut off below, where the newest are.
+        fitting = max(1, self._console.height - _FRAME)
+        for row in list(self._rows)[-fitting:]:
             style = _STYLES.get(row.status[:1], "")
             table.add_row(*(Text(value) for value in astuple(row)), style=style)
         return table

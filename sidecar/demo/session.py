@@ -74,6 +74,7 @@ async def run_demo(demo: Demo, *, screen: Screen, stop: Stop) -> None:
         ended = await _first(supervisor.watch(stop), envoy.wait())
         if not stop.asked:
             raise EnvoyError(f"Envoy ended ({ended}): see {demo.envoy_log}")
+        screen.say("Stopping; Ctrl-C again to stop at once ...")
 
 
 @asynccontextmanager

@@ -8,7 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -25,12 +25,15 @@ def logs_to(path: Path) -> Iterator[TextIO]:
     sys.stderr.flush()
     saved = [os.dup(stream) for stream in _STREAMS]
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    os.fchmod(log, 0o600)  # also where it was there already
+    terminal = os.fdopen(os.dup(saved[0]), "w", encoding="utf-8", errors="replace")
     try:
         for stream in _STREAMS:
             os.dup2(log, stream)
-        with os.fdopen(os.dup(saved[0]), "w", encoding="utf-8", errors="replace") as terminal:
-            yield terminal
+        yield terminal
     finally:
+        with suppress(OSError):  # what is left in its buffer may have nowhere to go
+            terminal.close()
         sys.stdout.flush()
         sys.stderr.flush()
         for stream, original in zip(_STREAMS, saved, strict=True):
