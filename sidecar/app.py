@@ -131,11 +131,13 @@ async def _open_admin(
     listen = spec.settings.admin.listen
     if listen is None:
         raise SettingsError("admin.listen: nothing to listen on")
+    default = default_policy(spec.settings.authsvc.default_plugin)
     app = create_admin_app(
         stores=stores,
         sealer=Sealer.unwrap(await stores.keyring.load(), _root_key(spec)),
         token=read_token(spec.settings),
         on_request=telemetry.admin.requested,
+        key_format=default.key_format if default else None,
     )
     address = parse_address(listen)
     await stack.enter_async_context(

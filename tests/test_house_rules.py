@@ -36,6 +36,7 @@ REVEALS = {
     "authsvc/resolver.py": "the key's length, before it is digested",
     "authsvc/sealing.py": "the crypto itself: digest, seal, open, compare",
     "sidecar/admin/guard.py": "the Admin API's token, to compare with what was sent",
+    "sidecar/admin/key_format.py": "a generated key is sealed like a given one",
     "sidecar/admin/key_auth_enc.py": "the Admin API shows a key to who may see it",
     "sidecar/admin_client.py": "the Admin API's token, in the command line's requests",
     "sidecar/app.py": "the composition root: database address and root key",

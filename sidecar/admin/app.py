@@ -57,6 +57,7 @@ def create_admin_app(
     node: Node | None = None,
     on_request: AdminMetrics = ignore,
     applied_limit: float = 10.0,
+    key_format: str | None = None,
 ) -> web.Application:
     """Make the Admin API.
 
@@ -68,12 +69,14 @@ def create_admin_app(
         node: What ``/`` says of this process.
         on_request: Counts requests.
         applied_limit: For how many seconds ``?wait=applied`` waits.
+        key_format: How keys are generated where no global plugin says it.
     """
     traffic = Traffic()
     information = Information(node=node or describe_node(), stores=stores, traffic=traffic)
+    resources = make_resources(stores, sealer, clock=clock, key_format=key_format)
     endpoints = [
         *information.endpoints(),
-        *entity_endpoints(make_resources(stores, sealer, clock=clock)),
+        *entity_endpoints(resources, clock=clock),
         *tag_endpoints(stores),
     ]
     routes = Routes([*endpoints, information.index(endpoints)])

@@ -6,9 +6,11 @@ from authsvc.store import EntityStore, Stores
 from sidecar.admin import acls, consumers, key_auth_enc, plugins, routes, services
 from sidecar.admin.codec import Codec, E, PlainCodec
 from sidecar.admin.documents import Clock
-from sidecar.admin.endpoints import AnyResource, nested, top_level
+from sidecar.admin.endpoints import AnyResource, nested, no_owner, owner_finder, top_level
+from sidecar.admin.key_format import KeyGenerator
 from sidecar.admin.owner_endpoint import owner_of
-from sidecar.admin.resource import Resource, Vetting
+from sidecar.admin.resource import Filling, Resource, Vetting
+from sidecar.admin.rotation import rotate_at
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.schema import Schema
 from sidecar.admin.tagged import TaggedEntities
@@ -18,29 +20,38 @@ _KEY_LISTS = ("key-auths-enc", "key-auth-enc", "key-auth-encs", "key-auths")
 _NESTED_KEY_LISTS = ("key-auth-enc", "key-auth")
 
 
-def make_resources(stores: Stores, sealer: Sealer, *, clock: Clock) -> dict[str, AnyResource]:
+def make_resources(
+    stores: Stores, sealer: Sealer, *, clock: Clock, key_format: str | None = None
+) -> dict[str, AnyResource]:
     """Return the resources by the names of their entities."""
     made: dict[str, AnyResource] = {}
 
     def add(
-        schema: Schema, store: EntityStore[E], codec: Codec[E], vet: Vetting[E] | None = None
+        schema: Schema,
+        store: EntityStore[E],
+        codec: Codec[E],
+        *,
+        vet: Vetting[E] | None = None,
+        fill: Filling | None = None,
     ) -> None:
         made[schema.name] = Resource(
-            schema, store=store, codec=codec, others=made, clock=clock, vet=vet
+            schema, store=store, codec=codec, others=made, clock=clock, vet=vet, fill=fill
         )
 
     plugin_codec = plugins.PluginCodec()
     one_per_scope = plugins.OneKeyAuthPerScope(stores.plugins, plugin_codec)
     add(consumers.SCHEMA, stores.consumers, PlainCodec(consumers.SCHEMA, Consumer))
-    add(key_auth_enc.SCHEMA, stores.credentials, key_auth_enc.CredentialCodec(sealer))
+    keys = KeyGenerator(stores.plugins, default=key_format)
+    codec = key_auth_enc.CredentialCodec(sealer)
+    add(key_auth_enc.SCHEMA, stores.credentials, codec, fill=keys.fill)
     add(acls.SCHEMA, stores.acls, PlainCodec(acls.SCHEMA, Acl))
     add(services.SCHEMA, stores.services, PlainCodec(services.SCHEMA, Service))
     add(routes.SCHEMA, stores.routes, PlainCodec(routes.SCHEMA, Route))
-    add(plugins.SCHEMA, stores.plugins, plugin_codec, one_per_scope)
+    add(plugins.SCHEMA, stores.plugins, plugin_codec, vet=one_per_scope)
     return made
 
 
-def entity_endpoints(resources: dict[str, AnyResource]) -> list[Endpoint]:
+def entity_endpoints(resources: dict[str, AnyResource], *, clock: Clock) -> list[Endpoint]:
     """Return every endpoint of every entity."""
     consumer, acl = resources["consumers"], resources["acls"]
     credential = resources["keyauth_enc_credentials"]
@@ -62,8 +73,12 @@ def entity_endpoints(resources: dict[str, AnyResource]) -> list[Endpoint]:
     ]
     for path in _NESTED_KEY_LISTS:
         endpoints += nested("consumers", consumer, path, credential, field="consumer")
+        below = f"/consumers/{{consumers}}/{path}"
+        of_consumer = owner_finder(consumer, field="consumer")
+        endpoints.append(rotate_at(below, credential, of_consumer, clock=clock))
     for path in _KEY_LISTS:
         endpoints += top_level(path, credential)
+        endpoints.append(rotate_at(f"/{path}", credential, no_owner, clock=clock))
         endpoints.append(owner_of(path, credential, consumer, field="consumer"))
     return endpoints
 

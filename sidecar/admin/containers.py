@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+import orjson
+
 from sidecar.admin.kinds import InvalidValueError, Kind, Uuid
 from sidecar.admin.problems import Why
 
@@ -25,6 +27,8 @@ class Field:
     """One field: its kind, and what it means that it is missing or null.
 
     ``secret``: its value is shown to who reads the entity, and never in an error.
+    ``quiet``: it is not shown while it has its default; so a field of ours is not in a Kong
+    client's way.
     """
 
     kind: Kind
@@ -34,6 +38,7 @@ class Field:
     automatic: Automatic | None = None
     generate: Callable[[], str] = str
     secret: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +101,29 @@ class MapOf:
         """Return an object of what each text means."""
         if isinstance(value, dict):
             return {name: self.values.infer(member) for name, member in value.items()}
+        return None if value == "" else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """Any object, of at most so many bytes as JSON."""
+
+    max_length: int
+
+    def accept(self, value: object) -> dict[str, Any]:
+        """Return the object."""
+        if not isinstance(value, Mapping):
+            raise InvalidValueError("expected a map")
+        try:
+            length = len(orjson.dumps(value))
+        except TypeError:
+            raise InvalidValueError("expected a map") from None
+        if length > self.max_length:
+            raise InvalidValueError(f"length must be at most {self.max_length}")
+        return dict(value)
+
+    def infer(self, value: object) -> object:
+        """Return the object as it is."""
         return None if value == "" else value
 
 

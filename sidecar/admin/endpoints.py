@@ -19,7 +19,7 @@ FindOwner = Callable[[Call], Awaitable[Owner | None]]
 
 def top_level(path: str, resource: AnyResource) -> list[Endpoint]:
     """Return the endpoints ``/things`` and ``/things/{things}``."""
-    return _list_and_item(f"/{path}", resource, _no_owner)
+    return _list_and_item(f"/{path}", resource, no_owner)
 
 
 def nested(
@@ -29,6 +29,12 @@ def nested(
 
     Raises (when called): ``Not found`` where there is no such owner.
     """
+    prefix = f"/{owner_path}/{{{owners.schema.name}}}/{path}"
+    return _list_and_item(prefix, resource, owner_finder(owners, field=field))
+
+
+def owner_finder(owners: AnyResource, *, field: str) -> FindOwner:
+    """Return what finds the owner that a nested path goes through."""
     name = owners.schema.name
 
     async def find_owner(call: Call) -> Owner:
@@ -37,11 +43,11 @@ def nested(
             raise problems.not_found()
         return Owner(field, owner.id)
 
-    return _list_and_item(f"/{owner_path}/{{{name}}}/{path}", resource, find_owner)
+    return find_owner
 
 
-async def _no_owner(_call: Call) -> None:
-    return None
+async def no_owner(_call: Call) -> None:
+    """Return that a path goes through no owner."""
 
 
 def _list_and_item(path: str, resource: AnyResource, find_owner: FindOwner) -> list[Endpoint]:

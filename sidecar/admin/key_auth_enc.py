@@ -7,17 +7,15 @@ from authsvc.apikey import ApiKey
 from authsvc.entities import StoredCredential
 from authsvc.sealing import Sealer
 from sidecar.admin.consumers import CUSTOM_ID, USERNAME
-from sidecar.admin.containers import Automatic, Field, Reference
+from sidecar.admin.containers import Automatic, Document, Field, Reference
 from sidecar.admin.expiry import remaining
-from sidecar.admin.kinds import Text
-from sidecar.admin.schema import CREATED_AT, ID, TAGS, Schema
+from sidecar.admin.key_format import generate_key
+from sidecar.admin.kinds import Boolean, Text
+from sidecar.admin.schema import CREATED_AT, ID, TAGS, Schema, indexed_text
+from sidecar.admin.text_checks import no_control_characters
 
 _LONGEST = 4096  # bytes: what still fits into a request's headers
-
-
-def generate_key() -> str:
-    """Return a new random key."""
-    return ApiKey.generate().reveal().decode()
+_MOST_METADATA = 8192  # bytes
 
 
 CONSUMER = Field(
@@ -39,6 +37,17 @@ SCHEMA = Schema(
             doc="The key, unique; 32 random letters and digits unless given.",
         ),
         "tags": TAGS,
+        "enabled": Field(
+            kind=Boolean(),
+            required=True,
+            default=True,
+            quiet=True,
+            doc="Whether the key is valid; one that is not is refused like an unknown one.",
+        ),
+        "name": Field(kind=indexed_text(no_control_characters), quiet=True, doc="For people."),
+        "metadata": Field(
+            kind=Document(max_length=_MOST_METADATA), quiet=True, doc="Whatever belongs to it."
+        ),
     },
     endpoint_key="key",
     ttl=True,
@@ -69,6 +78,9 @@ class CredentialCodec:
             "consumer": {"id": entity.consumer_id},
             "key": None,
             "tags": None if entity.tags is None else list(entity.tags),
+            "enabled": entity.enabled,
+            "name": entity.name,
+            "metadata": None if entity.metadata is None else dict(entity.metadata),
             "ttl": remaining(entity.expires_at, now=now),
         }
 
@@ -82,6 +94,9 @@ class CredentialCodec:
             created_at=document["created_at"],
             expires_at=expires_at,
             tags=None if tags is None else tuple(tags),
+            enabled=document["enabled"],
+            name=document["name"],
+            metadata=document["metadata"],
         )
 
     def key(self, name: str) -> dict[str, object]:

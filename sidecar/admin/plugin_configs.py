@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analytics.config_fields import CONFIG_FIELDS, ConfigField
-from authsvc.policy import ACL, KEY_AUTH, KEY_AUTH_NAMES
+from authsvc.policy import ACL, KEY_AUTH, KEY_AUTH_NAMES, KEY_FORMATS
 from sidecar.admin import text_checks
 from sidecar.admin.containers import Field, ListOf, Record
 from sidecar.admin.entity_checks import AtLeastOneOf, ExactlyOneOf
@@ -38,6 +38,15 @@ _KEY_AUTH_FIELDS = {
     "realm": Field(
         kind=Text(checks=(text_checks.no_control_characters,)),
         doc="The realm in WWW-Authenticate.",
+    ),
+    "key_in_cookie": _switch("Whether cookies are looked at, after the body.", default=False),
+    "key_in_bearer": _switch(
+        "Whether a bearer token in Authorization is a key, where no name has a value.",
+        default=False,
+    ),
+    "key_format": Field(
+        kind=Text(one_of=KEY_FORMATS),
+        doc="`prefixed`: keys are generated with a prefix and a checksum, and wrong ones refused.",
     ),
 }
 
@@ -82,7 +91,7 @@ _BASES: Mapping[str, Kind] = {
 }
 
 
-def _moesif_field(name: str, known: ConfigField) -> Field:
+def _moesif_field(known: ConfigField) -> Field:
     return Field(
         kind=Checked(_BASES[known.type], known.check),
         required=known.required,
@@ -100,7 +109,7 @@ VARIANTS: Mapping[str, Variant] = {
     **dict.fromkeys(sorted(KEY_AUTH_NAMES), _variant(_KEY_AUTH_FIELDS)),
     # In this order, and both where neither is filled: as Kong says it.
     ACL: _variant(_ACL_FIELDS, ExactlyOneOf(_ACL_RULE), AtLeastOneOf(_ACL_RULE)),
-    MOESIF: _variant({name: _moesif_field(name, known) for name, known in CONFIG_FIELDS.items()}),
+    MOESIF: _variant({name: _moesif_field(known) for name, known in CONFIG_FIELDS.items()}),
 }
 PRIORITIES = {KEY_AUTH: 1250, "key-auth": 1250, ACL: 950, MOESIF: 5}
 """The order in which Kong runs them, highest first; for information."""

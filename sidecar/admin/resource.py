@@ -29,6 +29,9 @@ _log = structlog.get_logger(__name__)
 Vetting = Callable[[E], Awaitable[None]]
 """Raises a ProblemError if an entity must not be written."""
 
+Filling = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""Returns the values of a new entity with what was left out."""
+
 _ATTEMPTS = 5  # of an upsert, while others create and delete the same entity
 
 
@@ -60,8 +63,8 @@ class Written(Generic[E]):
 class Resource(Generic[E]):
     """All entities of one kind.
 
-    ``others`` are the resources by name, among them those that references lead to. ``vet`` has a
-    last look at what is about to be written.
+    ``others`` are the resources by name, among them those that references lead to. ``fill``
+    completes what a new entity is made of; ``vet`` has a last look at what is about to be written.
     """
 
     def __init__(
@@ -73,8 +76,10 @@ class Resource(Generic[E]):
         others: Mapping[str, Referable],
         clock: Clock,
         vet: Vetting[E] | None = None,
+        fill: Filling | None = None,
     ) -> None:
         self.schema = schema
+        self._fill = fill
         self._store = store
         self._vet = vet
         self._codec = codec
@@ -105,6 +110,9 @@ class Resource(Generic[E]):
         Raises:
             KeyringError: It holds a sealed value that does not open.
         """
+        return self.schema.presented(self._document(entity))
+
+    def _document(self, entity: E) -> dict[str, Any]:
         try:
             return self._codec.show(entity, now=self._clock())
         except KeyringError:
@@ -141,17 +149,20 @@ class Resource(Generic[E]):
         try:
             return self.show(entity)
         except KeyringError:
-            return self._codec.show_sealed(entity, now=self._clock())
+            return self.schema.presented(self._codec.show_sealed(entity, now=self._clock()))
 
-    async def insert(self, payload: Payload, owner: Owner | None = None) -> Written[E]:
-        """Create an entity.
+    async def insert(
+        self, payload: Payload, owner: Owner | None = None, *, expires_at: int | None = None
+    ) -> Written[E]:
+        """Create an entity; ``expires_at`` counts where the payload has no ``ttl``.
 
         Raises:
             ProblemError: It is not valid, or collides.
         """
         ttl, values = self._opened(payload)
-        document = await self._documents.new(_given(values, owner), is_form=payload.is_form)
-        return await self._insert(document, ttl)
+        values = await self._filled(_given(values, owner))
+        document = await self._documents.new(values, is_form=payload.is_form)
+        return await self._insert(document, expires_at if ttl is None else self._expiry(ttl))
 
     async def update(
         self, segment: str, payload: Payload, owner: Owner | None = None
@@ -170,7 +181,7 @@ class Resource(Generic[E]):
             if current is None:
                 raise self._missing(segment, owner)
             changed = await self._documents.changed(
-                self.show(current), values, is_form=payload.is_form
+                self._document(current), values, is_form=payload.is_form
             )
             if owner and changed[owner.field] != {"id": owner.id}:
                 raise problems.schema_violation({owner.field: "cannot be changed here"})
@@ -194,9 +205,10 @@ class Resource(Generic[E]):
             current = await self._look_up(segment, owner)
             if current and owner and not owner.owns(current):
                 raise problems.not_found()
-            document = await self._documents.new(addressed, is_form=payload.is_form)
+            filled = await self._filled(addressed)
+            document = await self._documents.new(filled, is_form=payload.is_form)
             try:
-                stored = await self._put(document, ttl, current)
+                stored = await self._put(document, self._expiry(ttl), current)
             except ProblemError:
                 # What collided may be this very entity, created by somebody else just now.
                 if current is not None or await self._look_up(segment, owner) is None:
@@ -227,8 +239,20 @@ class Resource(Generic[E]):
             current = await self._store.get(entity_id)
             if current is None:
                 return None
-            document = {**self.show(current), owner.field: {"id": owner.id}}
+            document = {**self._document(current), owner.field: {"id": owner.id}}
             replaced = await self._replace(document, getattr(current, "expires_at", None))
+        return replaced.seq if replaced else None
+
+    async def expire(self, entity_id: str, expires_at: int) -> int | None:
+        """Let an entity end no later than this; return the seq, None if it is gone."""
+        async with self._locks.of(entity_id):
+            current = await self._store.get(entity_id)
+            if current is None:
+                return None
+            ends = getattr(current, "expires_at", None)
+            replaced = await self._replace(
+                self._document(current), expires_at if ends is None else min(ends, expires_at)
+            )
         return replaced.seq if replaced else None
 
     async def _look_up(self, segment: str, owner: Owner | None) -> E | None:
@@ -254,15 +278,15 @@ class Resource(Generic[E]):
         return {**values, str(self.schema.endpoint_key): segment}
 
     async def _put(
-        self, document: dict[str, Any], ttl: int | None, current: E | None
+        self, document: dict[str, Any], expires_at: int | None, current: E | None
     ) -> Written[E] | None:
         if current is None:
-            return await self._insert(document, ttl)
+            return await self._insert(document, expires_at)
         async with self._locks.of(current.id):
-            return await self._replace({**document, "id": current.id}, self._expiry(ttl))
+            return await self._replace({**document, "id": current.id}, expires_at)
 
-    async def _insert(self, document: Mapping[str, Any], ttl: int | None) -> Written[E]:
-        entity = await self._built(document, self._expiry(ttl))
+    async def _insert(self, document: Mapping[str, Any], expires_at: int | None) -> Written[E]:
+        entity = await self._built(document, expires_at)
         write = self._store.insert(entity)
         seq = await written(write, document, schema=self.schema, codec=self._codec)
         return Written(entity, seq)
@@ -280,6 +304,9 @@ class Resource(Generic[E]):
         if self._vet is not None:
             await self._vet(entity)
         return entity
+
+    async def _filled(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        return values if self._fill is None else await self._fill(values)
 
     def _opened(self, payload: Payload) -> tuple[int | None, Mapping[str, Any]]:
         if not self.schema.ttl:

@@ -100,6 +100,19 @@ class Schema:
             if isinstance(known.kind, Reference)
         }
 
+    def presented(self, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return an entity without the quiet fields that say nothing."""
+        return {
+            name: value
+            for name, value in document.items()
+            if name not in self.quiet or value != self.fields[name].default
+        }
+
+    @property
+    def quiet(self) -> frozenset[str]:
+        """The fields that are not shown while they have their defaults."""
+        return frozenset(name for name, known in self.fields.items() if known.quiet)
+
     def kind_of(self, name: str) -> Kind:
         """Return the kind of a field."""
         return self.fields[name].kind

@@ -1,8 +1,11 @@
 """Credentials over the API, where no case of Kong's says it."""
 
+import re
+
 import pytest
 
 from authsvc.memory import MemoryDatabase
+from authsvc.prefixed_key import SCANNER_PATTERN
 from authsvc.store import Stores
 from tests.clients.admin_client import AdminClient
 from tests.fakes.admin_api import sealer, serving
@@ -191,3 +194,52 @@ async def test_a_ttl_counts_from_now_whatever_created_at_says() -> None:
         values = {"key": "k", "ttl": 10, "created_at": 1_000_000_000}
         created = (await admin.post("/consumers/bob/key-auth-enc", values)).json()
         assert (created["created_at"], created["ttl"]) == (1_000_000_000, 10)
+
+
+async def test_a_field_of_ours_is_shown_only_where_it_says_something(
+    admin: AdminClient, bob: str
+) -> None:
+    plain = (await admin.post(f"{bob}/key-auth-enc", {"key": "k1"})).json()
+    assert set(plain) == {"id", "created_at", "consumer", "key", "tags", "ttl"}
+    ours = {"enabled": False, "name": "ci", "metadata": {"team": {"id": 7}}}
+    used = (await admin.post(f"{bob}/key-auth-enc", {"key": "k2", **ours})).json()
+    assert ours.items() <= used.items()
+    assert (await admin.get(f"/key-auths-enc/{used['id']}")).json() == used
+
+
+async def test_changing_one_field_of_ours_leaves_the_others(admin: AdminClient, bob: str) -> None:
+    made = (await admin.post(f"{bob}/key-auth-enc", {"key": "k", "name": "ci"})).json()
+    path = f"{bob}/key-auth-enc/{made['id']}"
+    assert (await admin.patch(path, {"enabled": False})).json()["name"] == "ci"
+    assert "enabled" not in (await admin.patch(path, {"enabled": True})).json()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("enabled", None), ("enabled", "no"), ("name", "a\n"), ("metadata", [1]), ("metadata", "x")],
+)
+async def test_fields_of_ours_are_checked_too(
+    admin: AdminClient, bob: str, field: str, value: object
+) -> None:
+    answer = await admin.post(f"{bob}/key-auth-enc", {field: value})
+    assert answer.status == 400
+    assert set(answer.json()["fields"]) == {field}
+
+
+async def test_a_prefixed_key_is_generated_where_the_request_asks(
+    admin: AdminClient, bob: str
+) -> None:
+    asked = await admin.post(f"{bob}/key-auth-enc", {"key_format": "prefixed"})
+    assert re.fullmatch(SCANNER_PATTERN, asked.json()["key"])
+    chosen = await admin.post(f"{bob}/key-auth-enc", {"key_format": "prefixed", "key": "mine"})
+    assert chosen.json()["key"] == "mine"
+    other = await admin.post(f"{bob}/key-auth-enc", {"key_format": "hex"})
+    assert other.json()["fields"] == {"key_format": "unknown field"}
+
+
+async def test_a_prefixed_key_is_generated_where_the_global_plugin_says_so(
+    admin: AdminClient, bob: str
+) -> None:
+    await admin.post("/plugins", {"name": "key-auth", "config": {"key_format": "prefixed"}})
+    made = await admin.send("POST", f"{bob}/key-auth-enc", form={})
+    assert re.fullmatch(SCANNER_PATTERN, made.json()["key"])

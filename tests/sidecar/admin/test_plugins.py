@@ -17,6 +17,9 @@ KEY_AUTH_DEFAULTS = {
     "hide_credentials": False,
     "anonymous": None,
     "run_on_preflight": True,
+    "key_in_cookie": False,
+    "key_in_bearer": False,
+    "key_format": None,
     "realm": None,
 }
 
