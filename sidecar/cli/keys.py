@@ -28,6 +28,9 @@ def _id(_: click.Context, parameter: click.Parameter, value: str) -> str:
 
 
 _KEY_ID = click.argument("key_id", metavar="ID", callback=_id)
+_PREFIXED = click.option(
+    "--prefixed", is_flag=True, help="Generate it with a prefix and a checksum."
+)
 
 
 @click.group()
@@ -46,11 +49,21 @@ def keys() -> None:
 )
 @click.option("--ttl", type=click.IntRange(0, 100_000_000), help="Seconds until it expires.")
 @click.option("--tag", "tags", multiple=True, help="A tag; may be given several times.")
+@click.option("--name", help="A name for people.")
+@_PREFIXED
 def create(
-    consumer: str, key_file: BinaryIO | None, ttl: int | None, tags: tuple[str, ...]
+    consumer: str,
+    key_file: BinaryIO | None,
+    ttl: int | None,
+    tags: tuple[str, ...],
+    name: str | None,
+    *,
+    prefixed: bool,
 ) -> None:
     """Create a key for a consumer, and print it."""
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = {"key_format": "prefixed"} if prefixed else {}
+    if name is not None:
+        body["name"] = name
     if key_file is not None:
         body["key"] = _read_key(key_file)
     if ttl is not None:
@@ -81,6 +94,46 @@ def show(key_id: str) -> None:
 @keys.command()
 @admin_options
 @_KEY_ID
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 100_000_000),
+    default=0,
+    show_default=True,
+    help="Seconds for which the old key goes on.",
+)
+@_PREFIXED
+def rotate(key_id: str, overlap: int, *, prefixed: bool) -> None:
+    """Create a key in place of another, and print it."""
+    body: dict[str, Any] = {"overlap": overlap}
+    if prefixed:
+        body["key_format"] = "prefixed"
+
+    async def work(admin: AdminClient) -> dict[str, Any]:
+        await _existing(admin, key_id)
+        return await admin.send("POST", path_of(_ALL, key_id, "rotate"), body)
+
+    print_entity(ask(work))
+
+
+@keys.command()
+@admin_options
+@_KEY_ID
+def enable(key_id: str) -> None:
+    """Make a key valid again."""
+    _switch(key_id, enabled=True)
+
+
+@keys.command()
+@admin_options
+@_KEY_ID
+def disable(key_id: str) -> None:
+    """Make a key invalid, without deleting it, within two seconds."""
+    _switch(key_id, enabled=False)
+
+
+@keys.command()
+@admin_options
+@_KEY_ID
 def delete(key_id: str) -> None:
     """Delete a key: it stops working within two seconds."""
 
@@ -90,6 +143,15 @@ def delete(key_id: str) -> None:
 
     ask(work)
     print_done(f"deleted key {key_id}")
+
+
+def _switch(key_id: str, *, enabled: bool) -> None:
+    async def work(admin: AdminClient) -> None:
+        await _existing(admin, key_id)
+        await admin.send("PATCH", path_of(_ALL, key_id), {"enabled": enabled})
+
+    ask(work)
+    print_done(f"{'enabled' if enabled else 'disabled'} key {key_id}")
 
 
 async def _existing(admin: AdminClient, key_id: str) -> dict[str, Any]:

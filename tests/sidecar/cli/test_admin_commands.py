@@ -45,6 +45,22 @@ def cells(outcome: Outcome) -> list[list[str]]:
     return [line.split() for line in outcome.out.splitlines()]
 
 
+async def test_a_key_is_switched_off_and_on_and_rotated(asked: Json) -> None:
+    await asked("consumers", "create", "alice")
+    old = await asked("keys", "create", "alice", "--name", "ci", "--prefixed")
+    assert old["key"].startswith("tk_live_")
+
+    assert await asked("keys", "disable", old["id"]) is None
+    assert (await asked("keys", "show", old["id"]))["enabled"] is False
+    assert await asked("keys", "enable", old["id"]) is None
+    assert "enabled" not in await asked("keys", "show", old["id"])
+
+    new = await asked("keys", "rotate", old["id"], "--overlap", "60", "--prefixed")
+    assert new["name"] == "ci"
+    assert new["key"].startswith("tk_live_")
+    assert 0 < (await asked("keys", "show", old["id"]))["ttl"] <= 60
+
+
 async def test_a_consumer_is_created_found_changed_and_deleted(asked: Json) -> None:
     created = await asked(
         "consumers", "create", "alice", "--custom-id", "7", "--tag", "a", "--tag", "b"
@@ -189,6 +205,8 @@ MISSING = {
     "keys list": ["keys", "list", "nobody"],
     "keys show": ["keys", "show", str(uuid4())],
     "keys delete": ["keys", "delete", str(uuid4())],
+    "keys rotate": ["keys", "rotate", str(uuid4())],
+    "keys disable": ["keys", "disable", str(uuid4())],
     "acls create": ["acls", "create", "nobody", "gold"],
     "acls delete": ["acls", "delete", "nobody", "gold"],
     "plugins create": ["plugins", "create", "acl", "--route", "nowhere"],
