@@ -249,13 +249,18 @@ def _verdict(common: AccessLogCommon) -> tuple[Verdict | None, str | None, str |
         username=texts.get("username"),
         custom_id=texts.get("custom_id"),
         credential_id=texts.get("credential_id"),
-        anonymous="anonymous" in texts and said.fields["anonymous"].bool_value,
+        anonymous="anonymous" in texts and _flag(said.fields["anonymous"]),
         user_id=texts.get("user_id"),
         company_id=texts.get("company_id"),
         transaction_id=texts.get("transaction_id"),
         blocked_by=texts.get("blocked_by"),
     )
     return verdict, texts.get("route"), texts.get("service")
+
+
+def _flag(value: Value) -> bool:
+    # In ext_authz's HTTP mode every value of the verdict is text.
+    return value.bool_value or value.string_value == "true"
 
 
 def _text(value: Value) -> str | None:

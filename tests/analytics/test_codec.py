@@ -141,6 +141,13 @@ def test_the_verdict_is_what_authsvc_said() -> None:
     assert record_of(entry()).verdict is None
 
 
+@pytest.mark.parametrize(("sent", "meant"), [("true", True), ("false", False), (False, False)])
+def test_a_verdict_over_http_is_text_and_means_the_same(sent: object, meant: bool) -> None:
+    verdict = record_of(entry(common=said(result="allow", anonymous=sent))).verdict
+    assert verdict is not None
+    assert verdict.anonymous is meant
+
+
 def test_the_route_of_the_verdict_wins() -> None:
     named = entry(common={"route_name": "envoys"} | said(route="ours", service="billing"))
     assert (record_of(named).route, record_of(named).service) == ("ours", "billing")
