@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, distribution
@@ -94,7 +94,11 @@ class Envoy:
 
 @asynccontextmanager
 async def running_envoy(
-    plan: EnvoyPlan, *, log_file: Path, concurrency: int = 2
+    plan: EnvoyPlan,
+    *,
+    log_file: Path,
+    concurrency: int = 2,
+    write: Callable[[EnvoyPlan], str] = render,
 ) -> AsyncIterator[Envoy]:
     """Start Envoy with the plan, its admin listener moved to a private socket; stop it at the end.
 
@@ -102,6 +106,7 @@ async def running_envoy(
         plan: What it is to do.
         log_file: Gets all that Envoy prints; appended to.
         concurrency: Worker threads.
+        write: Makes the configuration's YAML of the plan.
 
     Raises:
         EnvoyError: It did not become ready.
@@ -110,7 +115,8 @@ async def running_envoy(
     # A directory of ours: the admin socket is nobody else's, and its path is short enough.
     with tempfile.TemporaryDirectory(prefix="tollkeeper-") as directory:
         admin = UnixAddress(f"{directory}/admin.sock")
-        config = _write_config(directory, replace(plan, admin=admin))
+        config = Path(directory, "envoy.yaml")
+        config.write_text(write(replace(plan, admin=admin)), encoding="utf-8")
         log = _Log(log_file)
         process = await _start(_command(binary, config, concurrency=concurrency), log)
         envoy = Envoy(process=process, admin=admin)
@@ -132,12 +138,6 @@ class _Log:
     def last_line(self) -> str:
         text = self._path.read_bytes()[self._start :].decode(errors="replace").strip()
         return _LOG_PREFIX.sub("", text.splitlines()[-1]) if text else "it said nothing"
-
-
-def _write_config(directory: str, plan: EnvoyPlan) -> Path:
-    config = Path(directory, "envoy.yaml")
-    config.write_text(render(plan), encoding="utf-8")
-    return config
 
 
 def _command(binary: Path, config: Path, *, concurrency: int) -> Sequence[str]:
