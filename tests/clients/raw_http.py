@@ -10,11 +10,15 @@ _WITHIN = 10.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back. Header names are in lower case; of repeated ones, the last counts."""
+    """What came back. Header names are in lower case; of repeated ones, the last counts.
+
+    ``lines`` has every header line apart.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes
+    lines: tuple[tuple[str, str], ...] = ()
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -49,12 +53,15 @@ async def exchange(port: int, request: bytes) -> Response:
 
 def _parse(answer: bytes) -> Response:
     head, _, body = answer.partition(b"\r\n\r\n")
+    if head.startswith(b"HTTP/1.1 100 "):
+        head, _, body = body.partition(b"\r\n\r\n")  # the answer comes after it
     status_line, *lines = head.decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in lines)
-    headers = {name.lower(): value.strip() for name, _, value in pairs}
+    split = (line.partition(":") for line in lines)
+    pairs = tuple((name.lower(), value.strip()) for name, _, value in split)
+    headers = dict(pairs)
     if headers.get("transfer-encoding") == "chunked":
         body = _unchunked(body)
-    return Response(int(status_line.split()[1]), headers, body)
+    return Response(int(status_line.split()[1]), headers, body, pairs)
 
 
 def _unchunked(body: bytes) -> bytes:

@@ -38,8 +38,8 @@ class Product:
         """
         self.directory = directory
         self.log = directory / "product.log"
-        self.authsvc, self.analytics, self.admin, self.diagnostics = (
-            TcpAddress(HOST, free_port()) for _ in range(4)
+        self.authsvc, self.authsvc_http, self.analytics, self.admin, self.diagnostics = (
+            TcpAddress(HOST, free_port()) for _ in range(5)
         )
         self._settings = directory / "tollkeeper.yaml"
         self._process: subprocess.Popen[bytes] | None = None
@@ -124,7 +124,11 @@ class Product:
     def _write_settings(self, database_url: str | None, workers: int) -> None:
         settings: dict[str, Any] = {
             "data_dir": str(self.directory / "var"),
-            "authsvc": {"grpc": str(self.authsvc), "http": None, "workers": workers},
+            "authsvc": {
+                "grpc": str(self.authsvc),
+                "http": str(self.authsvc_http),
+                "workers": workers,
+            },
             "analytics": {"grpc": str(self.analytics)},
             "admin": {"listen": str(self.admin)},
             "diagnostics": {"listen": str(self.diagnostics)},

@@ -33,6 +33,10 @@ class Database:
         self._server: EmbeddedPostgres | None = None
         self.url = ""
 
+    @property
+    def is_running(self) -> bool:
+        return self._server is not None
+
     async def start(self) -> None:
         self._server = EmbeddedPostgres(self._directory, settings=_FAST)
         url = await self._server.__aenter__()
