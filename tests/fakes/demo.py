@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.fakes.free_port import free_port
-from tests.fakes.processes import descendants
+from tests.fakes.processes import descendants, is_alive
 
 TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")
 _PORTS = ("envoy", "admin", "authsvc", "authsvc-http", "analytics", "diagnostics")
@@ -29,6 +29,7 @@ class Demo:
         self._wrapper = wrapper
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._started: set[int] = set()
 
     @property
     def command(self) -> list[str]:
@@ -54,6 +55,7 @@ class Demo:
             while _READY not in self.output:
                 assert self.process.returncode is None, self.output
                 await asyncio.sleep(0.05)
+        self._started = self.processes
         return self
 
     async def __aexit__(
@@ -64,6 +66,8 @@ class Demo:
     ) -> None:
         if self.process.returncode is None:
             await self.end(signal.SIGTERM)
+        for pid in filter(is_alive, self._started):  # a test has failed: leave nothing all the same
+            os.kill(pid, signal.SIGKILL)
 
     @property
     def process(self) -> asyncio.subprocess.Process:
