@@ -114,7 +114,6 @@ class EmbeddedPostgres:
         if made_by is None:
             await self._cluster.make(binaries, user)
         else:
-            self._cluster.password()  # while nothing runs yet
             give(self._cluster.directory, user)
         sockets = make_socket_directory(self._data_dir, user)
         stack.callback(shutil.rmtree, sockets, ignore_errors=True)

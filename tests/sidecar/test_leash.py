@@ -105,7 +105,14 @@ def test_elsewhere_than_on_linux_it_says_so(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another")
 def test_root_becomes_another_user_for_good() -> None:
-    done = run("sh", "-c", "id -u; id -g; id -G; grep CapEff /proc/self/status", user=NOBODY)
+    command = ["sh", "-c", "id -u; id -g; id -G; grep CapEff /proc/self/status"]
+    done = subprocess.run(
+        leash_command(command, death_signal=signal.SIGTERM, user=NOBODY),
+        capture_output=True,
+        text=True,
+        check=False,
+        extra_groups=[1, 2],
+    )
     assert done.stdout.split() == ["65534", "65534", "65534", "CapEff:", "0" * 16]
 
 
