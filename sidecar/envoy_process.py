@@ -115,8 +115,7 @@ async def running_envoy(
     # A directory of ours: the admin socket is nobody else's, and its path is short enough.
     with tempfile.TemporaryDirectory(prefix="tollkeeper-") as directory:
         admin = UnixAddress(f"{directory}/admin.sock")
-        config = Path(directory, "envoy.yaml")
-        config.write_text(write(replace(plan, admin=admin)), encoding="utf-8")
+        config = _put(directory, write(replace(plan, admin=admin)))
         log = _Log(log_file)
         process = await _start(_command(binary, config, concurrency=concurrency), log)
         envoy = Envoy(process=process, admin=admin)
@@ -138,6 +137,12 @@ class _Log:
     def last_line(self) -> str:
         text = self._path.read_bytes()[self._start :].decode(errors="replace").strip()
         return _LOG_PREFIX.sub("", text.splitlines()[-1]) if text else "it said nothing"
+
+
+def _put(directory: str, text: str) -> Path:
+    config = Path(directory, "envoy.yaml")
+    config.write_text(text, encoding="utf-8")
+    return config
 
 
 def _command(binary: Path, config: Path, *, concurrency: int) -> Sequence[str]:

@@ -91,6 +91,7 @@ async def test_envoy_does_not_outlive_a_parent_that_is_killed(tmp_path: Path) ->
     assert is_alive(pid)
 
     parent.kill()
+    await parent.stdout.read()
     await parent.wait()
 
     await eventually(lambda: not is_alive(pid), "Envoy to end with its parent")

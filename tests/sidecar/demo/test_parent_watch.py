@@ -32,7 +32,7 @@ async def test_the_end_of_the_parent_is_noticed() -> None:
     parent.kill()
 
     async with asyncio.timeout(20):
-        assert await parent.stdout.readline() == b"gone\n"
+        assert await parent.stdout.read() == b"gone\n"
     await parent.wait()
 
 
