@@ -16,6 +16,7 @@ import asyncio
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import chain, repeat
@@ -58,7 +59,7 @@ class EmbeddedPostgres:
             tcp_port: Also listen on this port of 127.0.0.1; None: on the socket only.
             settings: PostgreSQL's own settings, on top of ours.
         """
-        self._data_dir = Path(data_dir)
+        self._data_dir = Path(data_dir).absolute()
         self._cluster = Cluster.within(self._data_dir)
         self._tcp_port = tcp_port
         self._settings = settings
@@ -70,6 +71,8 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: There is no way to have one.
         """
+        if sys.platform != "linux":
+            raise EmbeddedPostgresError("the embedded PostgreSQL needs Linux: set database.url")
         try:
             async with AsyncExitStack() as stack:
                 if await self._is_first(stack):
@@ -77,7 +80,8 @@ class EmbeddedPostgres:
                 dsn = self._dsn()
                 self._stack = stack.pop_all()
         except OSError as error:
-            raise EmbeddedPostgresError(f"{error.filename}: {error.strerror}") from None
+            where = error.filename or self._data_dir
+            raise EmbeddedPostgresError(f"{where}: {error.strerror}") from None
         return dsn
 
     async def __aexit__(
@@ -120,6 +124,8 @@ class EmbeddedPostgres:
 
         async def start() -> Server:
             await clear_leftovers(self._cluster.directory)
+            for left in sockets.iterdir():  # a stale lock names a process, too
+                left.unlink()
             return await Server.start(
                 self._cluster,
                 binaries=binaries,
@@ -147,7 +153,7 @@ class EmbeddedPostgres:
         status = read_status(self._cluster.directory)
         if status is None:
             raise EmbeddedPostgresError("PostgreSQL ended as soon as it was ready")
-        where = urlencode({"host": str(status.sockets), "port": status.port})
+        where = urlencode({"host": status.sockets, "port": status.port}, quote_via=quote)
         password = quote(self._cluster.password(), safe="")
         return f"postgresql://{USER}:{password}@/{DATABASE}?{where}"
 

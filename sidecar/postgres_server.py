@@ -35,6 +35,7 @@ _SETTINGS = {
     "shared_buffers": "32MB",
     "max_connections": "200",
     "unix_socket_permissions": "0700",
+    "max_parallel_workers_per_gather": "0",  # shared memory may be scarce in a container
     "logging_collector": "off",
     "log_line_prefix": "%m [%p] ",
     # Statements and the values that they fail for are nobody's business but the program's.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sidecar.errors import EmbeddedPostgresError
 
+# Process id, data, start time, port, sockets, address, shared memory, status: a line each.
 _FILE = "postmaster.pid"
-_LINES = 8  # pid, data, start time, port, sockets, address, shared memory, status
 _LEFT_WITHIN = 20.0  # seconds
 _POLL_SECONDS = 0.05
 
@@ -36,16 +36,10 @@ def read_status(directory: Path) -> Status | None:
     """Return what the data directory's last server said of itself, or None if nothing."""
     try:
         lines = (directory / _FILE).read_text().splitlines()
-    except OSError:
+        pid, port = int(lines[0]), int(lines[3])
+        return Status(pid, port, sockets=Path(lines[4]), ready=lines[7].strip() == "ready")
+    except (OSError, ValueError, IndexError):  # none, or half a file
         return None
-    if len(lines) < _LINES:
-        return None
-    return Status(
-        pid=int(lines[0]),
-        port=int(lines[3]),
-        sockets=Path(lines[4]),
-        ready=lines[7].strip() == "ready",
-    )
 
 
 async def clear_leftovers(directory: Path) -> None:

@@ -16,6 +16,7 @@ CHANNEL = "tollkeeper_changes"
 _RETRY_SECONDS = 5.0
 _PROBE_SECONDS = 30.0  # a connection that a firewall forgot looks quiet, not closed
 _CALL_SECONDS = 5.0
+_ASK_SECONDS = 1.0
 
 
 class ChangeHints:
@@ -33,9 +34,9 @@ class ChangeHints:
         self._listener: asyncio.Task[None] | None = None
 
     async def are_sent(self) -> bool:
-        """Tell whether the server takes notifications (CockroachDB does not)."""
+        """Tell whether the server takes notifications now (CockroachDB never does)."""
         try:
-            await self._connections.fetch("SELECT pg_notify($1, '')", CHANNEL)
+            await self._connections.fetch("SELECT pg_notify($1, '')", CHANNEL, seconds=_ASK_SECONDS)
         except StoreError:
             return False
         return True

@@ -49,6 +49,9 @@ WHERE seq <= $1::bigint - $2::bigint
 """
 
 
+_ASIDE_SECONDS = 1.0  # for pruning, which the writer should hardly notice
+
+
 class ChangeLog:
     """A ``ChangeFeed``, and what the other stores write through."""
 
@@ -59,14 +62,15 @@ class ChangeLog:
         self._hints = hints
         self._retention = retention
         self._pruned = -1  # how many times ``retention.every`` the seq was, when last pruned
-        self._append: str | None = None
+        self._notifies = False  # as far as is known
 
     async def write(self, work: Callable[[Lease], Awaitable[T]]) -> T:
         """Run a transaction whose last statement is an ``append``; return what ``work`` returns.
 
         That is the seq, or None if there was nothing to write.
         """
-        await self._choose_statement()
+        # Asked outside of the transaction: in it, a refusal would abort the write.
+        self._notifies = self._notifies or await self._hints.are_sent()
         seq = await self._connections.write(work)
         if seq is not None and seq // self._retention.every > self._pruned:
             self._pruned = seq // self._retention.every
@@ -76,7 +80,7 @@ class ChangeLog:
     async def append(self, lease: Lease, entries: Sequence[Written]) -> int:
         """Add changes to the log in a transaction; return the last one's seq."""
         rows = await lease.fetch(
-            self._append or _APPEND,
+            _APPEND_AND_NOTIFY if self._notifies else _APPEND,
             len(entries),
             [entry.entity for entry in entries],
             [entry.entity_id for entry in entries],
@@ -102,16 +106,11 @@ class ChangeLog:
         """Return at the next notification, at the latest after ``seconds``."""
         await self._hints.wait(seconds)
 
-    async def _choose_statement(self) -> None:
-        # Asked once, outside of any transaction: in one, the refusal would abort the write.
-        if self._append is None:
-            notifies = await self._hints.are_sent()
-            self._append = _APPEND_AND_NOTIFY if notifies else _APPEND
-
     async def _prune(self, seq: int) -> None:
         with suppress(StoreError):  # the write is done; the next one that is due prunes as well
             await self._connections.fetch(
-                _PRUNE, seq, self._retention.changes, self._retention.seconds
+                *(_PRUNE, seq, self._retention.changes, self._retention.seconds),
+                seconds=_ASIDE_SECONDS,
             )
 
 

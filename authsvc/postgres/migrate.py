@@ -35,6 +35,7 @@ _NOTE = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2,
 _TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
 _LOCK_AND_WAIT = "SELECT pg_advisory_xact_lock($1)"
 _CALL_SECONDS = 600.0  # each statement: a big table, or the wait for another process
+_CLOSE_SECONDS = 2.0
 _RACES = 10
 
 
@@ -95,7 +96,8 @@ async def _connected(dsn: str) -> AsyncIterator[Connection]:
         with translated():
             yield connection
     finally:
-        connection.terminate()
+        with suppress(OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+            await connection.close(timeout=_CLOSE_SECONDS)
 
 
 async def _has_locks(connection: Connection) -> bool:

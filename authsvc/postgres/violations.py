@@ -44,8 +44,11 @@ _FOREIGN_KEYS = {
     "plugins_route_id_fkey": "route_id",
     "plugins_service_id_fkey": "service_id",
 }
-# By the first two characters of the SQLSTATE.
+# By the SQLSTATE, or by its first two characters.
 _UNAVAILABLE = {
+    "25006": "the database is read-only: it is a standby, or was made so",
+    "42501": "the database does not let this user do that",
+    "42P01": "the database lacks a table: run `tollkeeper migrate`",
     "28": "the database refused the login",
     "3D": "the database does not exist on its server",
     "53": "the database server has no room for another connection, or no disk or memory",
@@ -79,5 +82,5 @@ def _meaning(error: asyncpg.PostgresError) -> StoreError:
     if isinstance(error, asyncpg.ForeignKeyViolationError) and constraint in _FOREIGN_KEYS:
         return ForeignKeyViolationError(_FOREIGN_KEYS[constraint])
     state = error.sqlstate or ""
-    why = _UNAVAILABLE.get(state[:2], "the database answered with an error")
+    why = _UNAVAILABLE.get(state) or _UNAVAILABLE.get(state[:2], "the database failed")
     return StoreUnavailableError(f"{why} (SQLSTATE {state})")

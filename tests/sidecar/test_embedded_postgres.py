@@ -262,6 +262,8 @@ async def test_a_killed_server_whose_process_id_is_anothers_now_is_no_obstacle(
         status = (data_dir / "postgres" / "postmaster.pid").read_text()
     stale = "\n".join([str(os.getppid()), *status.splitlines()[1:]]) + "\n"
     (data_dir / "postgres" / "postmaster.pid").write_text(stale)
+    (data_dir / "postgres.socket").mkdir(mode=0o700)
+    (data_dir / "postgres.socket" / ".s.PGSQL.5432.lock").write_text(stale)
     async with EmbeddedPostgres(data_dir) as dsn:
         assert await ask(dsn, "SELECT 1") == 1
 

@@ -29,7 +29,9 @@ def test_a_server_that_starts_is_not_ready(tmp_path: Path) -> None:
     assert not status.ready
 
 
-@pytest.mark.parametrize("text", ["", "4242\n", "\n".join(READY.splitlines()[:7])])
+@pytest.mark.parametrize(
+    "text", ["", "4242\n", READY.replace("4242", "?"), "\n".join(READY.splitlines()[:7])]
+)
 def test_half_a_file_says_nothing(tmp_path: Path, text: str) -> None:
     assert read_status(write(tmp_path, text)) is None
 
