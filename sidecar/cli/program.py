@@ -4,7 +4,6 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration.  Whatever a user o
 mend is one line on stderr; only a fault of ours shows a traceback.
 """
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -43,10 +42,13 @@ def main() -> None:
 
 
 def run_program(arguments: Sequence[str]) -> int:
-    """Run the program; return its exit code."""
+    """Run the program; return its exit code.
+
+    Raises:
+        SystemExit: Whoever read our output has left: click ends with 1, quietly.
+    """
     try:
         outcome = program.main(list(arguments), prog_name=NAME, standalone_mode=False)
-        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return _MISUSED
@@ -54,8 +56,6 @@ def run_program(arguments: Sequence[str]) -> int:
         return _complain(_usage(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return _complain("interrupted", _FAILED)
-    except BrokenPipeError:
-        return _forget_output()
     except Exception as error:  # noqa: BLE001 - the program's outermost boundary
         return _explained(error)
     # click returns the code of an early end, such as --help, and else what the command returns.
@@ -83,9 +83,3 @@ def _usage(error: click.ClickException) -> str:
 def _complain(text: str, exit_code: int) -> int:
     click.echo(f"{NAME}: {text}", err=True)
     return exit_code
-
-
-def _forget_output() -> int:
-    # Whoever read our output has left; Python would complain about that again at its end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _FAILED
