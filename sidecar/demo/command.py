@@ -17,6 +17,7 @@ from sidecar.demo.parent_watch import watching_parent
 from sidecar.demo.screen import Screen
 from sidecar.demo.session import Demo, run_demo
 from sidecar.demo.terminal import Patient, logs_to
+from sidecar.envoy_process import find_envoy
 from sidecar.secret import Secret
 from sidecar.secret_file import read_secret
 from sidecar.settings import Settings, load
@@ -67,6 +68,7 @@ def demo(
     the data of the first.
     """
     settings = _settings(config, ports)
+    find_envoy()  # better now than when all else has started
     listeners.refuse_taken(settings, envoy_port=envoy_port)
     directory = Path(settings.data_dir)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)

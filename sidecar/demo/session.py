@@ -83,7 +83,7 @@ async def _collector(demo: Demo, screen: Screen) -> AsyncIterator[str]:
         screen.show([sighting_of(event) for event in events])
 
     def refused(status: int) -> None:
-        screen.say(f"Moesif refused a batch of events: {status}", style="red")
+        screen.say(f"Moesif did not take a batch of events: HTTP status {status}", style="red")
 
     moesif = MOESIF if demo.application_id else None
     async with running_collector(accepted=accepted, refused=refused, moesif=moesif) as url:

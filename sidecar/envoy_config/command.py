@@ -110,6 +110,8 @@ def envoy_config(
         served = _asked(settings, admin_url, token_file)
     for reason in served.skipped:
         click.echo(f"left out: {reason}", err=True)
+    if not served.routes:
+        click.echo("there is no route to serve: Envoy will answer 404 to everything", err=True)
     click.echo(render(_plan(settings, served, **planned)), nl=False)
 
 

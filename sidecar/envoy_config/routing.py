@@ -6,6 +6,7 @@ the virtual host first and never come back, where Kong weighs hosts, paths and m
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from sidecar.envoy_config.authorization import NAMESPACE, check_settings
@@ -19,8 +20,16 @@ Json = dict[str, Any]
 
 
 def routes(plan: EnvoyPlan, planned: PlannedRoute) -> list[Json]:
-    """Return Envoy's routes for one planned route: one, or two where paths are rewritten."""
-    return [_route(plan, planned, path, rewrite) for path, rewrite in _paths(planned)]
+    """Return Envoy's routes for one planned route: several where paths or bodies ask for it."""
+    variants = [planned]
+    if planned.body is not BodyUse.NONE:
+        # First for gRPC calls, without their bodies: waiting for one would block a stream for ever.
+        variants.insert(0, replace(planned, grpc_only=True, body=BodyUse.NONE))
+    return [
+        _route(plan, variant, path, rewrite)
+        for variant in variants
+        for path, rewrite in _paths(variant)
+    ]
 
 
 def _route(plan: EnvoyPlan, planned: PlannedRoute, path: Json, rewrite: Json) -> Json:

@@ -122,7 +122,7 @@ async def test_on_a_terminal_events_stand_in_a_table_and_a_hang_up_ends_it(tmp_p
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TOLLKEEPER_DATA_DIR": str(tmp_path), "TERM": "xterm", "COLUMNS": "120"},
+        env={**demo.environ, "TERM": "xterm", "COLUMNS": "120"},
         preexec_fn=take_terminal,  # only so is there a terminal to hang up
     )
     os.close(theirs)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +10,8 @@ from typing import Self
 
 from tests.fakes.free_port import free_port
 from tests.fakes.processes import descendants, is_alive
+from tests.fakes.product import TOLLKEEPER, clean_environment
 
-TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")
 _PORTS = ("envoy", "admin", "authsvc", "authsvc-http", "analytics", "diagnostics")
 _READY = "Events, as a local collector"
 _WITHIN = 90.0  # seconds
@@ -36,16 +35,20 @@ class Demo:
         flags = [f"--{name}-port={port}" for name, port in self.ports.items()]
         return [str(TOLLKEEPER), "demo", *flags]
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """Its environment."""
+        return clean_environment() | {"TOLLKEEPER_DATA_DIR": str(self._data_dir)}
+
     async def start(self) -> None:
         """Start, without waiting for anything."""
-        environ = {n: v for n, v in os.environ.items() if not n.startswith("TOLLKEEPER_")}
         self._process = await asyncio.create_subprocess_exec(
             *self._wrapper,
             *self.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**environ, "TOLLKEEPER_DATA_DIR": str(self._data_dir)},
+            env=self.environ,
         )
         self._reading = asyncio.create_task(self._read())
 

@@ -21,8 +21,13 @@ from tests.fakes.free_port import free_port
 
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parents[2]
-_TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")  # the console script
+TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")  # the console script
 _STOPPED_WITHIN = 30.0  # seconds
+
+
+def clean_environment() -> dict[str, str]:
+    """Return our environment without what would configure the product, or send events away."""
+    return {n: v for n, v in os.environ.items() if not n.startswith(("TOLLKEEPER_", "MOESIF_"))}
 
 
 class Product:
@@ -58,11 +63,12 @@ class Product:
         """Start, and wait until traffic may come."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - takes no time
-                [_TOLLKEEPER, "run", "--config", str(self._settings)],
+                [TOLLKEEPER, "run", "--config", str(self._settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=_ROOT,
+                env=clean_environment(),
             )
         await eventually(self._is_ready, f"the product to get ready; see {self.log}", within=60)
 
