@@ -19,6 +19,11 @@ def life(*, started: bool, stopping: bool) -> list[Check]:
     return [Check("started", started), Check("not_stopping", not stopping)]
 
 
+# Known keys go on being answered without it: to take every replica out of service because the
+# database is away would make an outage of it.
+INFORMING = frozenset({"database"})
+
+
 def is_ready(checks: Iterable[Check]) -> bool:
     """Tell whether all that is needed is there."""
     return all(check.ok for check in checks if check.needed)

@@ -10,7 +10,7 @@ from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
 from sidecar.ports import refuse_taken
 from sidecar.product import NEEDS_ROOT_KEY
-from sidecar.readiness import Check, life
+from sidecar.readiness import INFORMING, Check, life
 from sidecar.settings import Settings, addresses
 from sidecar.startup import prepare
 from sidecar.stopping import Stop
@@ -72,7 +72,8 @@ class _State:
         """Return the checks of this moment."""
         checks = life(started=self._reported is not None, stopping=self._stop.asked)
         for name, ok in (self._reported or {}).items():
-            checks.append(Check(f"{self._role}.{name}", ok, self._role in NEEDED))
+            needed = self._role in NEEDED and name not in INFORMING
+            checks.append(Check(f"{self._role}.{name}", ok, needed))
         return checks
 
 

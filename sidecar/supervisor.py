@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from sidecar.child import WORKER_COMMAND
 from sidecar.control import ChildSpec, Role
 from sidecar.keeper import Keeper, Pace
-from sidecar.readiness import Check, is_ready
+from sidecar.readiness import INFORMING, Check, is_ready
 from sidecar.stopping import Stop
 from sidecar.telemetry import ProcessCounters
 
@@ -101,7 +101,7 @@ class Supervisor:
                 continue
             yield Check(f"{name}.responsive", not keeper.is_stale, needed)
             for subject, ok in keeper.report.checks.items():
-                yield Check(f"{name}.{subject}", ok, needed)
+                yield Check(f"{name}.{subject}", ok, needed and subject not in INFORMING)
 
 
 @asynccontextmanager

@@ -95,16 +95,16 @@ async def test_it_serves_and_drains_when_asked(settings: Settings) -> None:
 
 
 async def test_it_is_ready_when_it_has_what_it_needs(settings: Settings) -> None:
-    part = Part(database=True)
+    part = Part(keyring=True)
     async with running("authsvc", settings, part) as role:
         assert (await role.page("/readyz"))[0] == 200
-        part.answers = {"database": False}
+        part.answers = {"keyring": False, "database": False}
 
         async def is_unready() -> bool:
             return (await role.page("/readyz"))[0] == 503
 
         await eventually(is_unready, "it to notice")
-        assert "[-] authsvc.database failed" in (await role.page("/readyz?verbose"))[1]
+        assert "[-] authsvc.keyring failed" in (await role.page("/readyz?verbose"))[1]
         assert (await role.page("/healthz"))[0] == 200
 
 
