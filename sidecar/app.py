@@ -138,6 +138,7 @@ async def _open_admin(
         token=read_token(spec.settings),
         on_request=telemetry.admin.requested,
         key_format=default.key_format if default else None,
+        cors_origins=spec.settings.admin.cors_origins,
     )
     address = parse_address(listen)
     await stack.enter_async_context(

@@ -4,6 +4,7 @@
 not stay so.  Neither shows a value.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from sidecar.strict_yaml import shown_name
 
 FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)  # never * or null
 _SCHEMES = ("postgresql", "postgres")
 
 
@@ -162,6 +164,12 @@ def _check_token(settings: Settings) -> None:
         raise FIELDS["admin.token_file"].error("is required unless admin.listen is on loopback")
 
 
+def _check_origins(settings: Settings) -> None:
+    for origin in settings.admin.cors_origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise FIELDS["admin.cors_origins"].error("expected origins such as https://host:port")
+
+
 def _check_default_plugin(settings: Settings) -> None:
     config = settings.authsvc.default_plugin
     try:
@@ -188,5 +196,6 @@ _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_database,
     _check_root_key,
     _check_token,
+    _check_origins,
     _check_default_plugin,
 )

@@ -161,14 +161,22 @@ def _read_mapping(text: str) -> object:
         return text
 
 
+def _read_list(text: str) -> object:
+    if text.lstrip().startswith("["):
+        return _read_mapping(text)
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 _WORDS: Mapping[Any, str] = {
     str: "a text that is not empty",
     Secret: "a text that is not empty",
     bool: "true or false",
     dict: "a mapping",
+    tuple: "a list of texts",
 }
 _READERS: Mapping[Any, Callable[[str], object]] = {
     int: _read_int,
     bool: _read_bool,
     dict: _read_mapping,
+    tuple: _read_list,
 }

@@ -3,7 +3,7 @@
 import asyncio
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 from uuid import uuid4
@@ -17,7 +17,13 @@ from authsvc.store import Stores
 from sidecar.admin.applied import AppliedWait
 from sidecar.admin.arguments import Arguments
 from sidecar.admin.call import Call, Reply
-from sidecar.admin.catalogue import entity_endpoints, make_resources, tag_endpoints
+from sidecar.admin.catalogue import (
+    entity_endpoints,
+    make_resources,
+    schema_endpoints,
+    tag_endpoints,
+)
+from sidecar.admin.cors import Origins
 from sidecar.admin.documents import Clock
 from sidecar.admin.error_responses import problem_of
 from sidecar.admin.guard import Guard
@@ -25,7 +31,8 @@ from sidecar.admin.information import Information, Node, Traffic
 from sidecar.admin.payload import Payload, check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
 from sidecar.admin.protocol import invite_body
-from sidecar.admin.routing import Match, Routes
+from sidecar.admin.roles import Caller, Role
+from sidecar.admin.routing import Endpoint, Match, Routes
 from sidecar.secret import Secret
 
 MAX_BODY = 10 * 2**20  # bytes, as Kong
@@ -58,6 +65,8 @@ def create_admin_app(
     on_request: AdminMetrics = ignore,
     applied_limit: float = 10.0,
     key_format: str | None = None,
+    keyring: Sequence[Endpoint] = (),
+    cors_origins: Sequence[str] = (),
 ) -> web.Application:
     """Make the Admin API.
 
@@ -70,6 +79,8 @@ def create_admin_app(
         on_request: Counts requests.
         applied_limit: For how many seconds ``?wait=applied`` waits.
         key_format: How keys are generated where no global plugin says it.
+        keyring: What changes the keyring; none where there is no keyring.
+        cors_origins: The origins whose pages may use the API from a browser.
     """
     traffic = Traffic()
     information = Information(node=node or describe_node(), stores=stores, traffic=traffic)
@@ -78,12 +89,16 @@ def create_admin_app(
         *information.endpoints(),
         *entity_endpoints(resources, clock=clock),
         *tag_endpoints(stores),
+        *keyring,
+        *schema_endpoints(resources, clock=clock),
     ]
     routes = Routes([*endpoints, information.index(endpoints)])
     wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
-    guard = Guard(token)
-    front = _Front(guard, routes, wait)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[_boundary(traffic, on_request)])
+    origins = Origins(cors_origins)
+    guard = Guard(token, origins=origins)
+    front = _Front(guard, routes, wait, origins)
+    boundary = _boundary(traffic, on_request, origins)
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[boundary])
     app[GUARDED] = guard.asks_for_token
     app.router.add_route("*", "/{path:.*}", front.answer, expect_handler=invite_body)
     return app
@@ -102,25 +117,36 @@ def describe_node(configuration: Mapping[str, Any] | None = None) -> Node:
 class _Front:
     """From an HTTP request to a handler's reply, in Kong's order of checks."""
 
-    def __init__(self, guard: Guard, routes: Routes, wait: AppliedWait) -> None:
+    def __init__(self, guard: Guard, routes: Routes, wait: AppliedWait, origins: Origins) -> None:
         self._guard = guard
         self._routes = routes
         self._wait = wait
+        self._origins = origins
 
     async def answer(self, request: web.Request) -> web.Response:
-        self._guard.check(method=request.method, scheme=request.scheme, headers=_headers(request))
+        headers = _headers(request)
+        caller = await self._guard.admit(
+            method=request.method, scheme=request.scheme, headers=headers
+        )
         path, _, query = request.raw_path.partition("?")
         match = self._routes.match(path)
         if match is None:
             raise not_found()
         request[_ROUTE] = match.endpoint.template
         if request.method == "OPTIONS":
-            return web.Response(status=204, headers={"Allow": match.endpoint.allowed})
-        reply = await self._reply(request, match, path, Arguments.parse(query))
+            allowed = match.endpoint.allowed
+            invitation = self._origins.invited(headers, allowed)
+            return web.Response(status=204, headers={"Allow": allowed, **invitation})
+        reply = await self._reply(request, match, path, Arguments.parse(query), caller)
         return _json(reply.status, reply.body)
 
     async def _reply(
-        self, request: web.Request, match: Match, path: str, arguments: Arguments
+        self,
+        request: web.Request,
+        match: Match,
+        path: str,
+        arguments: Arguments,
+        caller: Caller,
     ) -> Reply:
         has_body = request.method in _WITH_BODY
         content_type = request.headers.get("Content-Type")  # aiohttp refuses a second one
@@ -129,6 +155,7 @@ class _Front:
         handler = match.endpoint.handler(request.method)
         if handler is None:
             raise method_not_allowed(match.endpoint.allowed)
+        _check_role(caller, match.endpoint.access.needed(request.method))
         wanted = self._wait.is_wanted(arguments)
         payload = Payload()
         if has_body:
@@ -145,7 +172,12 @@ class _Front:
         return reply
 
 
-def _boundary(traffic: Traffic, on_request: AdminMetrics) -> Middleware:
+def _check_role(caller: Caller, needed: Role) -> None:
+    if not caller.role.includes(needed):
+        raise plain(403, f"This needs a token of the role {needed}")
+
+
+def _boundary(traffic: Traffic, on_request: AdminMetrics, origins: Origins) -> Middleware:
     @web.middleware
     async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.monotonic()
@@ -161,6 +193,7 @@ def _boundary(traffic: Traffic, on_request: AdminMetrics) -> Middleware:
         response.headers["X-Kong-Admin-Latency"] = str(milliseconds)
         response.headers["Cache-Control"] = "no-store"
         response.headers["Server"] = "tollkeeper"
+        response.headers.update(origins.answered(_headers(request)))
         method = request.method if request.method in _KNOWN_METHODS else "other"
         on_request(method=method, route=request.get(_ROUTE, "unmatched"), status=response.status)
         return response

@@ -10,9 +10,11 @@ from sidecar.admin.endpoints import AnyResource, nested, no_owner, owner_finder,
 from sidecar.admin.key_format import KeyGenerator
 from sidecar.admin.owner_endpoint import owner_of
 from sidecar.admin.resource import Filling, Resource, Vetting
+from sidecar.admin.roles import OPERATED
 from sidecar.admin.rotation import rotate_at
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.schema import Schema
+from sidecar.admin.schemas_endpoint import Schemas
 from sidecar.admin.tagged import TaggedEntities
 
 # Enterprise's own path, those that its documentation printed over the years, and plain key-auth's.
@@ -57,10 +59,10 @@ def entity_endpoints(resources: dict[str, AnyResource], *, clock: Clock) -> list
     credential = resources["keyauth_enc_credentials"]
     service, route, plugin = resources["services"], resources["routes"], resources["plugins"]
     endpoints = [
-        *top_level("consumers", consumer),
-        *nested("consumers", consumer, "acls", acl, field="consumer"),
-        *top_level("acls", acl),
-        owner_of("acls", acl, consumer, field="consumer"),
+        *top_level("consumers", consumer, access=OPERATED),
+        *nested("consumers", consumer, "acls", acl, field="consumer", access=OPERATED),
+        *top_level("acls", acl, access=OPERATED),
+        owner_of("acls", acl, consumer, field="consumer", access=OPERATED),
         *top_level("services", service),
         *nested("services", service, "routes", route, field="service"),
         *nested("services", service, "plugins", plugin, field="service"),
@@ -72,15 +74,25 @@ def entity_endpoints(resources: dict[str, AnyResource], *, clock: Clock) -> list
         owner_of("plugins", plugin, service, field="service"),
     ]
     for path in _NESTED_KEY_LISTS:
-        endpoints += nested("consumers", consumer, path, credential, field="consumer")
+        endpoints += nested(
+            "consumers", consumer, path, credential, field="consumer", access=OPERATED
+        )
         below = f"/consumers/{{consumers}}/{path}"
         of_consumer = owner_finder(consumer, field="consumer")
         endpoints.append(rotate_at(below, credential, of_consumer, clock=clock))
     for path in _KEY_LISTS:
-        endpoints += top_level(path, credential)
+        endpoints += top_level(path, credential, access=OPERATED)
         endpoints.append(rotate_at(f"/{path}", credential, no_owner, clock=clock))
-        endpoints.append(owner_of(path, credential, consumer, field="consumer"))
+        endpoints.append(owner_of(path, credential, consumer, field="consumer", access=OPERATED))
     return endpoints
+
+
+def schema_endpoints(resources: dict[str, AnyResource], *, clock: Clock) -> list[Endpoint]:
+    """Return the endpoints that show and apply the schemas of all entities."""
+    schemas = {name: resource.schema for name, resource in resources.items()}
+    # Plain key-auth's entity is the same one here.
+    aliases = {"keyauth_credentials": "keyauth_enc_credentials"}
+    return Schemas(schemas, aliases=aliases, clock=clock).endpoints()
 
 
 def tag_endpoints(stores: Stores) -> list[Endpoint]:

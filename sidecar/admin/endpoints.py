@@ -9,28 +9,39 @@ from typing import Any
 from sidecar.admin import problems
 from sidecar.admin.arguments import is_utf8
 from sidecar.admin.call import Call, Handler, Reply
+from sidecar.admin.operation import Listed, Operation, Sent, Shown
 from sidecar.admin.resource import Owner, Resource, Written
+from sidecar.admin.roles import CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
+from sidecar.admin.schema import Schema
 
 AnyResource = Resource[Any]
 FindOwner = Callable[[Call], Awaitable[Owner | None]]
 """Returns the owner that a path goes through, None where the path has none."""
 
 
-def top_level(path: str, resource: AnyResource) -> list[Endpoint]:
+def top_level(
+    path: str, resource: AnyResource, *, access: Access = CONFIGURATION
+) -> list[Endpoint]:
     """Return the endpoints ``/things`` and ``/things/{things}``."""
-    return _list_and_item(f"/{path}", resource, no_owner)
+    return _list_and_item(f"/{path}", resource, no_owner, access)
 
 
 def nested(
-    owner_path: str, owners: AnyResource, path: str, resource: AnyResource, *, field: str
+    owner_path: str,
+    owners: AnyResource,
+    path: str,
+    resource: AnyResource,
+    *,
+    field: str,
+    access: Access = CONFIGURATION,
 ) -> list[Endpoint]:
     """Return the endpoints of things below their owner, to which their ``field`` refers.
 
     Raises (when called): ``Not found`` where there is no such owner.
     """
     prefix = f"/{owner_path}/{{{owners.schema.name}}}/{path}"
-    return _list_and_item(prefix, resource, owner_finder(owners, field=field))
+    return _list_and_item(prefix, resource, owner_finder(owners, field=field), access)
 
 
 def owner_finder(owners: AnyResource, *, field: str) -> FindOwner:
@@ -50,12 +61,53 @@ async def no_owner(_call: Call) -> None:
     """Return that a path goes through no owner."""
 
 
-def _list_and_item(path: str, resource: AnyResource, find_owner: FindOwner) -> list[Endpoint]:
+def _list_and_item(
+    path: str, resource: AnyResource, find_owner: FindOwner, access: Access
+) -> list[Endpoint]:
     name = resource.schema.name
+    lists, items = _list_handlers(resource, find_owner), _item_handlers(resource, find_owner)
+    filters = ("tags", *resource.schema.filters) if find_owner is no_owner else ()
     return [
-        Endpoint(path, _list_handlers(resource, find_owner)),
-        Endpoint(f"{path}/{{{name}}}", _item_handlers(resource, find_owner)),
+        Endpoint(path, lists, access, _list_operations(resource.schema, filters)),
+        Endpoint(f"{path}/{{{name}}}", items, access, item_operations(resource.schema)),
     ]
+
+
+def _list_operations(schema: Schema, filters: tuple[str, ...]) -> Mapping[str, Operation]:
+    name = schema.name
+    return {
+        "GET": Operation(
+            summary=f"List {name}.", gives=Listed(schema), arguments=("size", "offset", *filters)
+        ),
+        "POST": Operation(
+            summary=f"Create one of {name}.",
+            status=201,
+            gives=Shown(schema),
+            takes=Sent(schema=schema),
+            arguments=("wait",),
+        ),
+    }
+
+
+def item_operations(schema: Schema) -> Mapping[str, Operation]:
+    """Return what the methods of a single entity take and give."""
+    shown, wait = Shown(schema), ("wait",)
+    return {
+        "GET": Operation(summary=f"Show one of {schema.name}.", gives=shown),
+        "PUT": Operation(
+            summary=f"Create or replace one of {schema.name}.",
+            gives=shown,
+            takes=Sent(schema=schema),
+            arguments=wait,
+        ),
+        "PATCH": Operation(
+            summary=f"Change one of {schema.name}.",
+            gives=shown,
+            takes=Sent(schema=schema, partial=True),
+            arguments=wait,
+        ),
+        "DELETE": Operation(summary=f"Delete one of {schema.name}.", status=204, arguments=wait),
+    }
 
 
 def _list_handlers(resource: AnyResource, find_owner: FindOwner) -> Mapping[str, Handler]:

@@ -1,4 +1,4 @@
-"""What the Admin API says about itself: ``/``, ``/status`` and ``/endpoints``."""
+"""What the Admin API says about itself: ``/``, ``/status``, ``/timers`` and ``/endpoints``."""
 
 import asyncio
 import os
@@ -10,10 +10,12 @@ from typing import Any
 from authsvc.errors import StoreUnavailableError
 from authsvc.store import Stores
 from sidecar.admin.arguments import Arguments, printable
-from sidecar.admin.call import Call, Reply
+from sidecar.admin.call import Call, Handler, Reply
 from sidecar.admin.numerals import parse_number
+from sidecar.admin.operation import Operation
 from sidecar.admin.plugin_configs import PRIORITIES
 from sidecar.admin.problems import plain
+from sidecar.admin.roles import READABLE
 from sidecar.admin.routing import Endpoint
 
 KONG_VERSION = "3.9.1"
@@ -53,8 +55,12 @@ class Information:
         self._traffic = traffic
 
     def endpoints(self) -> list[Endpoint]:
-        """Return the endpoints ``/`` and ``/status``."""
-        return [Endpoint("/", {"GET": self._root}), Endpoint("/status", {"GET": self._status})]
+        """Return the endpoints ``/``, ``/status`` and ``/timers``."""
+        return [
+            _read_only("/", self._root, "Show what this is."),
+            _read_only("/status", self._status, "Show how it does.", "unit", "scale"),
+            _read_only("/timers", self._timers, "Show the timers, of which there are none."),
+        ]
 
     @staticmethod
     def index(endpoints: Iterable[Endpoint]) -> Endpoint:
@@ -65,7 +71,7 @@ class Information:
         async def read(_call: Call) -> Reply:
             return Reply(body=body)
 
-        return Endpoint("/endpoints", {"GET": read})
+        return _read_only("/endpoints", read, "List all paths.")
 
     async def _root(self, _call: Call) -> Reply:
         available = {
@@ -89,6 +95,12 @@ class Information:
             "pids": {"master": os.getppid(), "workers": [os.getpid()]},
         }
         return Reply(body=body)
+
+    async def _timers(self, _call: Call) -> Reply:
+        # As Kong shows a node that runs none: what recurs here has no timers to inspect.
+        running = dict.fromkeys(("running", "pending", "waiting", "total", "runs"), 0)
+        stats = {"sys": running, "timers": {}, "flamegraph": {}}
+        return Reply(body={"worker": {"id": 0, "count": 1}, "stats": stats})
 
     async def _enabled(self) -> set[str]:
         names: set[str] = set()
@@ -129,6 +141,11 @@ class Information:
         except (StoreUnavailableError, TimeoutError):
             return False
         return True
+
+
+def _read_only(path: str, read: Handler, summary: str, *arguments: str) -> Endpoint:
+    operation = Operation(summary=summary, gives={"type": "object"}, arguments=arguments)
+    return Endpoint(path, {"GET": read}, READABLE, {"GET": operation})
 
 
 def _memory(size: int, arguments: Arguments) -> int | str:

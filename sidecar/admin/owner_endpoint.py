@@ -4,12 +4,20 @@ from typing import Any
 
 from sidecar.admin import problems
 from sidecar.admin.call import Call, Reply
-from sidecar.admin.endpoints import AnyResource, written_reply
+from sidecar.admin.endpoints import AnyResource, item_operations, written_reply
 from sidecar.admin.resource import Owner, Written
+from sidecar.admin.roles import CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
 
 
-def owner_of(path: str, resource: AnyResource, owners: AnyResource, *, field: str) -> Endpoint:
+def owner_of(
+    path: str,
+    resource: AnyResource,
+    owners: AnyResource,
+    *,
+    field: str,
+    access: Access = CONFIGURATION,
+) -> Endpoint:
     """Return the endpoint of what an entity's ``field`` refers to."""
     handlers = _OwnerHandlers(resource, owners, field)
     return Endpoint(
@@ -20,6 +28,8 @@ def owner_of(path: str, resource: AnyResource, owners: AnyResource, *, field: st
             "PATCH": handlers.patch,
             "DELETE": handlers.delete,
         },
+        access,
+        item_operations(owners.schema),
     )
 
 

@@ -13,12 +13,21 @@ from sidecar.admin.call import Call, Reply
 from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource, FindOwner, written_reply
 from sidecar.admin.kinds import Integer, InvalidValueError
+from sidecar.admin.operation import JsonSchema, Operation, Shown
 from sidecar.admin.payload import Payload
+from sidecar.admin.roles import OPERATED
 from sidecar.admin.routing import Endpoint
 
 _MOST = 100_000_000  # seconds, as ttl
 _OVERLAP = Integer(between=(0, _MOST))
 _KEPT = ("consumer", "tags", "name", "metadata")
+_BODY: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "overlap": {"type": "integer", "minimum": 0, "maximum": _MOST},
+        "key_format": {"enum": ["prefixed", None]},
+    },
+}
 _ASKED = frozenset({"overlap", "key_format"})
 
 
@@ -40,7 +49,14 @@ def rotate_at(path: str, resource: AnyResource, find_owner: FindOwner, *, clock:
         seq = await resource.expire(old.id, ends)
         return written_reply(resource, replace(created, seq=max(created.seq, seq or 0)), status=201)
 
-    return Endpoint(f"{path}/{{{name}}}/rotate", {"POST": rotate})
+    operation = Operation(
+        summary="Create a key in place of another.",
+        status=201,
+        gives=Shown(resource.schema),
+        takes=_BODY,
+        arguments=("wait",),
+    )
+    return Endpoint(f"{path}/{{{name}}}/rotate", {"POST": rotate}, OPERATED, {"POST": operation})
 
 
 def _overlap(payload: Payload) -> int:

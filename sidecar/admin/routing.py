@@ -9,14 +9,21 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from sidecar.admin.call import Handler
+from sidecar.admin.operation import Operation
+from sidecar.admin.roles import ADMINS_ONLY, Access
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A path, with ``{name}`` for its parameters, and a handler for each method but HEAD."""
+    """A path, with ``{name}`` for its parameters, and a handler for each method but HEAD.
+
+    ``access`` says which roles may use it, ``operations`` what its methods take and give.
+    """
 
     template: str
     handlers: Mapping[str, Handler]
+    access: Access = ADMINS_ONLY
+    operations: Mapping[str, Operation] = field(default_factory=dict)
 
     @property
     def allowed(self) -> str:

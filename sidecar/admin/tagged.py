@@ -10,11 +10,19 @@ from authsvc.store import EntityStore, TagFilter
 from sidecar.admin import problems
 from sidecar.admin.arguments import is_utf8
 from sidecar.admin.call import Call, Reply
+from sidecar.admin.operation import JsonSchema, Listed, Operation
 from sidecar.admin.paging import Position, envelope, page_size, page_start
+from sidecar.admin.roles import READABLE
 from sidecar.admin.routing import Endpoint
 
 _BATCH = 1000  # entities that are read at a time
 _PARTS = 3  # of a position
+_COLUMNS = ("tag", "entity_name", "entity_id")
+_ROW: JsonSchema = {
+    "type": "object",
+    "required": list(_COLUMNS),
+    "properties": {name: {"type": "string"} for name in _COLUMNS},
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,9 +51,16 @@ class TaggedEntities:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints ``/tags`` and ``/tags/{tags}``."""
+        listed = {
+            "GET": Operation(
+                summary="List which entities have which tags.",
+                gives=Listed(_ROW),
+                arguments=("size", "offset"),
+            )
+        }
         return [
-            Endpoint("/tags", {"GET": self._read_all}),
-            Endpoint("/tags/{tags}", {"GET": self._read_one}),
+            Endpoint("/tags", {"GET": self._read_all}, READABLE, listed),
+            Endpoint("/tags/{tags}", {"GET": self._read_one}, READABLE, listed),
         ]
 
     async def page(

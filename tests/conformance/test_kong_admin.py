@@ -1,7 +1,7 @@
 """Kong's behaviour of the Admin API, case by case, against a real server on each store.
 
 Left out, as long as these parts are not built: ``/config`` and what needs DB-less mode,
-``/schemas``, ``/keyring``, ``/timers``; and the cases that are marked as accidents of Kong, whose
+``/keyring``; and the cases that are marked as accidents of Kong, whose
 differences are listed in ``docs/kong-differences.md``.
 """
 
@@ -16,7 +16,7 @@ from tests.conformance.admin_steps import Steps
 from tests.fakes.admin_api import serving
 
 _CASES = json.loads(Path(__file__).with_name("kong-admin.json").read_text())
-_NOT_BUILT = ("/config", "/schemas", "/keyring", "/timers")
+_NOT_BUILT = ("/config", "/keyring")
 _MODES = ({"db"}, set())
 
 

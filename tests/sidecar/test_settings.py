@@ -63,6 +63,11 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "analytics.grpc": ("[::1]:7000", "[::1]:7000", "[::1]:7000"),
     "admin.listen": (None, "", None),
     "admin.token_file": ("{token}", "{token}", "{token}"),
+    "admin.cors_origins": (
+        ["https://a.example", "http://b:1"],
+        "https://a.example, http://b:1",
+        ("https://a.example", "http://b:1"),
+    ),
     "diagnostics.listen": ("0.0.0.0:1", "0.0.0.0:1", "0.0.0.0:1"),
     "log.level": ("debug", "debug", "debug"),
     "log.format": ("text", "text", "text"),
@@ -127,7 +132,7 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
             "default_plugin": {},
         },
         "analytics": {"grpc": "127.0.0.1:9193"},
-        "admin": {"listen": "127.0.0.1:8001", "token_file": None},
+        "admin": {"listen": "127.0.0.1:8001", "token_file": None, "cors_origins": []},
         "diagnostics": {"listen": "127.0.0.1:9190"},
         "log": {"level": "info", "format": "json"},
     }

@@ -81,6 +81,14 @@ REFUSED: dict[str, tuple[Settings, str]] = {
         Settings(admin=Admin(listen="localhost.example.org:8001")),
         "admin.token_file .*required",
     ),
+    "any origin at all": (
+        Settings(admin=Admin(cors_origins=("*",))),
+        "admin.cors_origins .*https://host:port",
+    ),
+    "an origin with a path": (
+        Settings(admin=Admin(cors_origins=("https://ok", "https://canary/x"))),
+        "admin.cors_origins .*https://host:port",
+    ),
     "an unknown field of the plugin": (
         Settings(authsvc=Authsvc(default_plugin={"key_nam": []})),
         r"^authsvc.default_plugin.key_nam: unknown field",

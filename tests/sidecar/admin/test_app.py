@@ -6,7 +6,6 @@ import pytest
 
 from authsvc.memory import MemoryDatabase
 from tests.clients.admin_client import AdminClient
-from tests.clients.raw_http import exchange
 from tests.deadline import eventually
 from tests.fakes.admin_api import serving
 
@@ -102,11 +101,14 @@ async def test_a_body_that_is_promised_is_asked_for(quick: AdminClient) -> None:
     request = (
         "POST /consumers HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         "Content-Type: application/json\r\nContent-Length: 18\r\nExpect: 100-continue\r\n\r\n"
-        '{"username":"bob"}'
     )
-    answer = await exchange(quick.port, request.encode())
-    assert answer.status == 100
-    assert b"HTTP/1.1 201" in answer.body
+    reader, writer = await asyncio.open_connection("127.0.0.1", quick.port)
+    writer.write(request.encode())
+    async with asyncio.timeout(10):
+        assert await reader.readline() == b"HTTP/1.1 100 Continue\r\n"
+        writer.write(b'{"username":"bob"}')
+        assert b"HTTP/1.1 201" in await reader.read()
+    writer.close()
 
 
 async def test_compressed_bodies_are_not_opened(quick: AdminClient) -> None:

@@ -1,7 +1,10 @@
 """Who may speak to the Admin API."""
 
+import asyncio
+
 import pytest
 
+from sidecar.admin.cors import Origins
 from sidecar.admin.guard import Guard
 from sidecar.admin.problems import ProblemError
 from sidecar.secret import Secret
@@ -18,7 +21,7 @@ def refusal(guard: Guard, method: str = "GET", **headers: str | tuple[str, ...])
         for name, value in headers.items()
     }
     try:
-        guard.check(method=method, scheme="http", headers=named)
+        asyncio.run(guard.admit(method=method, scheme="http", headers=named))
     except ProblemError as problem:
         return problem.status
     return None
@@ -96,8 +99,9 @@ def test_nothing_else_opens_any(method: str, headers: dict[str, str]) -> None:
 
 
 def test_the_refusal_asks_for_a_bearer_token_and_tells_none() -> None:
+    guess = {"authorization": ("Bearer guess",)}
     with pytest.raises(ProblemError) as problem:
-        LOCKED.check(method="GET", scheme="http", headers={"authorization": ("Bearer guess",)})
+        asyncio.run(LOCKED.admit(method="GET", scheme="http", headers=guess))
     assert problem.value.headers == {"WWW-Authenticate": "Bearer"}
     assert problem.value.body == {"message": "A valid token is required"}
 
@@ -133,3 +137,25 @@ def test_a_page_of_its_own_origin_may() -> None:
 
 def test_reading_is_left_to_the_browsers_own_rules() -> None:
     assert refusal(OPEN, "GET", host="localhost", origin="http://evil.example") is None
+
+
+PAGE = "https://admin.example"
+WITH_PAGE = Guard(Secret(TOKEN), origins=Origins([PAGE]))
+
+
+def test_a_page_of_a_configured_origin_may_write_with_a_token() -> None:
+    asked = {"host": "h", "origin": PAGE, "sec_fetch_site": "cross-site"}
+    assert refusal(WITH_PAGE, "POST", **asked, authorization=f"Bearer {TOKEN}") is None
+    assert refusal(WITH_PAGE, "POST", **asked) == 401
+
+
+def test_its_browser_may_ask_before_without_one() -> None:
+    assert refusal(WITH_PAGE, "OPTIONS", host="h", origin=PAGE) is None
+    assert refusal(WITH_PAGE, "OPTIONS", host="h", origin="https://evil.example") == 401
+    assert refusal(WITH_PAGE, "GET", host="h", origin=PAGE) == 401
+    assert refusal(Guard(None, origins=Origins([PAGE])), "OPTIONS", host="x", origin=PAGE) == 421
+
+
+def test_a_configured_origin_is_no_pass_for_another_one_beside_it() -> None:
+    two = {"host": "h", "origin": (PAGE, "https://evil.example")}
+    assert refusal(WITH_PAGE, "POST", **two, authorization=f"Bearer {TOKEN}") == 403

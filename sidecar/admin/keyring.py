@@ -1,0 +1,217 @@
+"""``/keyring``: the data keys that credentials are sealed under, as in Kong, and their rotation.
+
+A key in clear leaves once, in the answer to ``generate``.  Bodies come as forms or as JSON.
+"""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from authsvc.custodian import ClearKey, Custodian
+from authsvc.errors import (
+    KeyInUseError,
+    RecoveryKeyError,
+    RingChangedError,
+    RootKeyError,
+    UniqueViolationError,
+)
+from sidecar.admin.call import Call, Handler, Reply
+from sidecar.admin.operation import JsonSchema, Operation
+from sidecar.admin.payload import Payload
+from sidecar.admin.problems import ProblemError, plain
+from sidecar.admin.roles import ADMINS_ONLY, CONFIGURATION, Access
+from sidecar.admin.routing import Endpoint
+
+_TEXT: JsonSchema = {"type": "string"}
+_ID: JsonSchema = {"type": "object", "properties": {"id": _TEXT}, "required": ["id"]}
+_NO_RECOVERY_KEY = "keyring.recovery_public_key_file is not set"
+_NO_VAULT = "the root key does not come from a vault: keyring.root_key_source says from where"
+
+
+def _object(*names: str) -> JsonSchema:
+    return {"type": "object", "properties": dict.fromkeys(names, _TEXT), "required": list(names)}
+
+
+class KeyringEndpoints:
+    """What may be done to the ring."""
+
+    def __init__(self, custodian: Custodian) -> None:
+        self._custodian = custodian
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints."""
+        ring: JsonSchema = {
+            "type": "object",
+            "properties": {"ids": {"type": "array", "items": _TEXT}, "active": _TEXT},
+            "required": ["ids"],
+        }
+        return [
+            _reads("", self._show, Operation(summary="Show the ring.", gives=ring)),
+            _reads(
+                "/active", self._show_active, Operation(summary="Show its active key.", gives=_ID)
+            ),
+            _writes(
+                "/generate",
+                self._generate,
+                Operation(
+                    summary="Make a key, show it once.", status=201, gives=_object("id", "key")
+                ),
+            ),
+            _writes("/activate", self._activate, _emptily("Let a key seal.", _object("key"))),
+            _writes("/remove", self._remove, _emptily("Take a key off the ring.", _object("key"))),
+            _writes(
+                "/export",
+                self._export,
+                Operation(summary="Export the ring, encrypted.", gives=_object("data")),
+            ),
+            _writes(
+                "/import",
+                self._import,
+                Operation(
+                    summary="Put an exported ring's keys on this one.",
+                    status=201,
+                    takes=_object("data", "private_key"),
+                ),
+            ),
+            _writes(
+                "/import/raw",
+                self._import_raw,
+                Operation(
+                    summary="Put a key on the ring.", status=201, takes=_object("id", "data")
+                ),
+            ),
+            _writes(
+                "/recover",
+                self._recover,
+                Operation(
+                    summary="Bring keys back from their copies.",
+                    gives={"type": "object"},
+                    takes=_object("recovery_private_key"),
+                ),
+            ),
+            _writes("/vault/sync", _sync, Operation(summary="Read a vault again.", status=204)),
+        ]
+
+    async def _show(self, _call: Call) -> Reply:
+        ring = await self._custodian.ring()
+        body: dict[str, Any] = {"ids": list(ring.ids)}
+        if ring.active is not None:
+            body["active"] = ring.active
+        return Reply(body=body)
+
+    async def _show_active(self, _call: Call) -> Reply:
+        active = (await self._custodian.ring()).active
+        if active is None:
+            raise plain(404, "No key is active")
+        return Reply(body={"id": active})
+
+    async def _generate(self, _call: Call) -> Reply:
+        clear, seq = await self._custodian.generate()
+        body = {"id": clear.id, "key": base64.b64encode(clear.key).decode()}
+        return Reply(status=201, body=body, wrote=True, seq=seq)
+
+    async def _activate(self, call: Call) -> Reply:
+        seq = await self._custodian.activate(_text(call.payload, "key", "id"))
+        return _changed(seq)
+
+    async def _remove(self, call: Call) -> Reply:
+        seq = await self._custodian.remove(_text(call.payload, "key", "id"))
+        return _changed(seq)
+
+    async def _export(self, _call: Call) -> Reply:
+        if not self._custodian.can_export:
+            raise plain(400, _NO_RECOVERY_KEY)
+        return Reply(body={"data": await self._custodian.export()})
+
+    async def _import(self, call: Call) -> Reply:
+        data, private = _text(call.payload, "data"), _text(call.payload, "private_key")
+        seq = await self._custodian.import_ring(data, private)
+        return Reply(status=201, wrote=True, seq=seq)
+
+    async def _import_raw(self, call: Call) -> Reply:
+        key_id, data = _text(call.payload, "id"), _text(call.payload, "data")
+        try:
+            clear = ClearKey(key_id, base64.b64decode(data, validate=True))
+            seq = await self._custodian.add(clear)
+        except (binascii.Error, ValueError):
+            message = "id: expected 8 letters or digits; data: expected 32 bytes as base64"
+            raise plain(400, message) from None
+        return Reply(status=201, wrote=True, seq=seq)
+
+    async def _recover(self, call: Call) -> Reply:
+        if not self._custodian.can_export:
+            raise plain(400, _NO_RECOVERY_KEY)
+        back = await self._custodian.recover(_text(call.payload, "recovery_private_key"))
+        body = {
+            "message": f"successfully recovered {len(back.recovered)} keys",
+            "recovered": list(back.recovered),
+            "not_recovered": list(back.not_recovered),
+        }
+        return Reply(body=body, wrote=True)
+
+
+async def _sync(_call: Call) -> Reply:
+    raise plain(400, _NO_VAULT)
+
+
+def _changed(seq: int | None) -> Reply:
+    if seq is None:
+        raise plain(404, "No such key")
+    return Reply(status=204, wrote=True, seq=seq)
+
+
+def _text(payload: Payload, *names: str) -> str:
+    """Return the text that was sent under one of these names; the value is never repeated."""
+    given = next((payload.values[name] for name in names if name in payload.values), None)
+    if not isinstance(given, str) or not given:
+        raise plain(400, f"{names[0]}: expected a string")
+    return given
+
+
+def _reads(path: str, handler: Handler, operation: Operation) -> Endpoint:
+    return _endpoint(path, "GET", handler, operation, CONFIGURATION)
+
+
+def _writes(path: str, handler: Handler, operation: Operation) -> Endpoint:
+    return _endpoint(path, "POST", handler, operation, ADMINS_ONLY)
+
+
+def _emptily(summary: str, takes: JsonSchema) -> Operation:
+    return Operation(summary=summary, status=204, takes=takes)
+
+
+def _endpoint(
+    path: str, method: str, handler: Handler, operation: Operation, access: Access
+) -> Endpoint:
+    return Endpoint(f"/keyring{path}", {method: _explained(handler)}, access, {method: operation})
+
+
+def _explained(handler: Handler) -> Callable[[Call], Awaitable[Reply]]:
+    """Tell what the ring refused; none of these errors carries a key."""
+
+    async def answer(call: Call) -> Reply:
+        try:
+            return await handler(call)
+        except tuple(_STATUSES) as error:
+            raise _problem(error) from None
+
+    return answer
+
+
+def _problem(error: Exception) -> ProblemError:
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    return plain(status, _sentence(str(error)))
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+_STATUSES: dict[type[Exception], int] = {
+    KeyInUseError: 409,
+    UniqueViolationError: 409,
+    RingChangedError: 409,
+    RecoveryKeyError: 400,
+    RootKeyError: 500,
+}
