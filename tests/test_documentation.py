@@ -1,6 +1,7 @@
 """What the documentation names exists, and what exists is documented."""
 
 import re
+import tomllib
 from enum import StrEnum
 from pathlib import Path
 
@@ -55,6 +56,15 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
 def test_every_reason_is_documented(reasons: type[StrEnum]) -> None:
     documented = (ROOT / "docs" / "metrics.md").read_text()
     assert not [reason for reason in reasons if not re.search(rf"\b{reason}\b", documented)]
+
+
+def test_every_dependency_has_a_row() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    required = [*project["dependencies"]]
+    for extra in project["optional-dependencies"].values():
+        required.extend(extra)
+    named = set(re.findall(r"[\w-]+", (ROOT / "docs" / "dependencies.md").read_text()))
+    assert {re.split(r"[<>=\[ ]", each)[0] for each in required} <= named
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
