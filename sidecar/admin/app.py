@@ -28,6 +28,7 @@ from sidecar.admin.documents import Clock
 from sidecar.admin.error_responses import problem_of
 from sidecar.admin.guard import Guard
 from sidecar.admin.information import Information, Node, Traffic
+from sidecar.admin.openapi import openapi_endpoint
 from sidecar.admin.payload import Payload, check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
 from sidecar.admin.protocol import invite_body
@@ -92,6 +93,7 @@ def create_admin_app(
         *keyring,
         *schema_endpoints(resources, clock=clock),
     ]
+    endpoints.append(openapi_endpoint(endpoints, version=version("tollkeeper")))
     routes = Routes([*endpoints, information.index(endpoints)])
     wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
     origins = Origins(cors_origins)

@@ -24,6 +24,7 @@ _COMMANDS = {
     "consumers": Entry("sidecar.cli.consumers:consumers", "Who may call: consumers."),
     "keys": Entry("sidecar.cli.keys:keys", "What they call with: API keys."),
     "acls": Entry("sidecar.cli.acls:acls", "The groups that consumers are in."),
+    "openapi": Entry("sidecar.cli.openapi:openapi", "Print the Admin API's OpenAPI document."),
     "plugins": Entry("sidecar.cli.plugins:plugins", "How requests are checked and reported."),
 }
 
