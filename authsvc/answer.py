@@ -56,7 +56,7 @@ def answer(decision: Decision, request: Request | None) -> Answer:
 
 def _allowed(decision: Allow, request: Request) -> Allowed:
     identity_headers = headers_to_set(decision)
-    removed = headers_to_remove(request, identity_headers)
+    removed = headers_to_remove(identity_headers)
     removed.extend(
         name
         for name in decision.hiding.headers

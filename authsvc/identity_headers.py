@@ -6,9 +6,9 @@ name is never in both lists.
 """
 
 import re
+from itertools import product
 
 from authsvc.decision import Allow, AllowReason
-from authsvc.request import Request
 
 CONSUMER_ID = "x-consumer-id"
 CONSUMER_USERNAME = "x-consumer-username"
@@ -27,10 +27,15 @@ IDENTITY_HEADERS = (
     "x-authenticated-groups",
     "x-credential-username",
 )
-# An upstream behind CGI or WSGI cannot tell `_` from `-`: what it reads as ours must go as well.
-_TWINS = tuple(name.replace("-", "_") for name in IDENTITY_HEADERS)
-_ALWAYS_REMOVED = frozenset(_TWINS)
-_NAMES = frozenset(IDENTITY_HEADERS)
+# An upstream behind CGI or WSGI cannot tell `_` from `-`: what it reads as ours must go as well, in
+# every mixture of both.  They are named whether or not the request has them: Envoy need not show us
+# all of its headers.
+_SPELLINGS = [
+    "".join(letters)
+    for name in IDENTITY_HEADERS
+    for letters in product(*("-_" if letter == "-" else letter for letter in name))
+    if "_" in letters
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAX_VALUE_LENGTH = 4096  # bytes; Envoy answers 500 to a header that does not fit its limits
@@ -57,17 +62,9 @@ def headers_to_set(allow: Allow) -> dict[str, str]:
     }
 
 
-def headers_to_remove(request: Request, headers_set: dict[str, str]) -> list[str]:
+def headers_to_remove(headers_set: dict[str, str]) -> list[str]:
     """Return the names of identity headers that must not reach the upstream."""
-    removed = [name for name in IDENTITY_HEADERS if name not in headers_set]
-    removed.extend(_TWINS)
-    # Mixed spellings such as x-consumer_id: too many to list for each request, so as they come.
-    removed.extend(
-        name
-        for name in dict.fromkeys(name for name, _ in request.headers)
-        if "_" in name and name not in _ALWAYS_REMOVED and name.replace("_", "-") in _NAMES
-    )
-    return removed
+    return [name for name in IDENTITY_HEADERS if name not in headers_set] + _SPELLINGS
 
 
 def _fits_in_header(value: str) -> bool:

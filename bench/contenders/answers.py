@@ -1,6 +1,5 @@
 """What every contender answers an allowed call: the same headers, removals and metadata."""
 
-from authsvc.identity_headers import IDENTITY_HEADERS
 from bench.traffic import Caller
 
 BODY = '{"message":"Unauthorized"}'
@@ -14,12 +13,6 @@ def allow_headers(caller: Caller) -> dict[str, str]:
         "x-consumer-custom-id": caller.custom_id,
         "x-credential-identifier": caller.credential_id,
     }
-
-
-def removed_headers(kept: dict[str, str]) -> list[str]:
-    """Return the identity headers that a client may have made up, in both spellings."""
-    made_up = [name for name in IDENTITY_HEADERS if name not in kept]
-    return made_up + [name.replace("-", "_") for name in IDENTITY_HEADERS]
 
 
 def allow_metadata(caller: Caller, *, route: str, service: str) -> dict[str, str | bool]:

@@ -19,7 +19,8 @@ from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.struct_pb2 import Struct
 from google.rpc.status_pb2 import Status
 
-from bench.contenders.answers import BODY, allow_headers, allow_metadata, removed_headers
+from authsvc.identity_headers import headers_to_remove
+from bench.contenders.answers import BODY, allow_headers, allow_metadata
 from bench.contenders.serving import announce_and_wait, run
 from bench.traffic import Caller, callers
 
@@ -54,7 +55,7 @@ def allowed(caller: Caller, names: dict[str, str]) -> CheckResponse:
                 )
                 for name, value in headers.items()
             ],
-            headers_to_remove=removed_headers(headers),
+            headers_to_remove=headers_to_remove(headers),
         ),
         dynamic_metadata=metadata,
     )
