@@ -32,7 +32,7 @@ _PERMISSION_DENIED = 7
 
 
 class CodecError(AuthServiceError):
-    """The bytes are no CheckRequest about an HTTP request."""
+    """The bytes are no CheckRequest about an HTTP request for one host."""
 
 
 def decode(payload: bytes) -> Request:
@@ -48,6 +48,8 @@ def decode(payload: bytes) -> Request:
     http = attributes.request.http
     if not http.method:
         raise CodecError("a CheckRequest without an HTTP request")
+    if "," in http.host:
+        raise CodecError("a request with several hosts")
     joined = not http.HasField("header_map")
     headers = _headers(http)
     route, service = _names(attributes)

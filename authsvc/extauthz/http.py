@@ -9,9 +9,11 @@ What this mode cannot carry, and what is done about it:
   gRPC face answers with 500 is 403 here, so that it stays a refusal.  An outage is 503.
 """
 
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -31,6 +33,7 @@ _PARTIAL_BODY = "x-envoy-auth-partial-body"
 MAX_HEADER_LENGTH = 65_536  # bytes; Envoy itself refuses more than 60 KiB of headers
 _SERVER_ERROR = 500
 _FORBIDDEN = 403
+_BAD_REQUEST = 400
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +64,8 @@ class CheckHandler:
         return response
 
     async def _decide(self, http: web.BaseRequest) -> Answer:
+        if "," in http.headers.get("host", ""):
+            return answer(Deny(DenyReason.BAD_REQUEST), None)
         request = await _read(http)
         return answer(await self._authenticator.decide(request), request)
 
@@ -87,9 +92,12 @@ def _response(decided: Answer) -> web.Response:
     )
     if isinstance(decided, Allowed):
         headers.extend({name: _as_header(v) for name, v in decided.headers_to_set.items()})
-        headers[_REMOVE_HEADER] = ", ".join(decided.headers_to_remove)
+        removed = [*decided.headers_to_remove, ROUTE_HEADER, SERVICE_HEADER]
         if decided.path is not None:
             headers[PATH_HEADER] = decided.path
+        else:
+            removed.append(PATH_HEADER)  # a client's own: it would be put in the path's place
+        headers[_REMOVE_HEADER] = ", ".join(removed)
         return web.Response(status=200, headers=headers)
     denial = decided.denial
     headers.extend(denial.headers)
@@ -99,6 +107,44 @@ def _response(decided: Answer) -> web.Response:
         headers=headers,
         body=denial.body.encode(),
     )
+
+
+class _Protocol(web.RequestHandler):
+    """HTTP as aiohttp speaks it, except that a malformed request is never quoted.
+
+    aiohttp repeats the offending bytes to the client and to the log; they may hold a key.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = _BAD_REQUEST,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - it quotes the request
+    ) -> web.StreamResponse:
+        """Refuse what could not be read as a request, and close the connection."""
+        _log.warning("malformed request", error=type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer was begun already")
+        response = web.Response(status=status, text="Bad request")
+        response.force_close()
+        return response
+
+    def log_exception(self, *_args: Any, **_details: Any) -> None:
+        """Log an error beyond any request by its type alone."""
+        _log.warning("connection failed", error=type(sys.exception()).__name__)
+
+    def log_debug(self, *_args: Any, **_details: Any) -> None:
+        """Log nothing: these quote as well."""
+
+
+class _Server(web.Server):
+    """Makes connections of ours."""
+
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
 
 
 def _as_header(value: str) -> str:
@@ -116,11 +162,12 @@ async def serve(
         OSError: The address cannot be listened on.
     """
     handler = CheckHandler(authenticator=authenticator, metrics=metrics)
-    server = web.Server(
+    server = _Server(
         handler.check,
         access_log=None,
         max_line_size=MAX_HEADER_LENGTH,
         max_field_size=MAX_HEADER_LENGTH,
+        auto_decompress=False,  # a body goes on as it is, so it is read as it is
     )
     runner = web.ServerRunner(server)
     await runner.setup()
