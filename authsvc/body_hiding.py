@@ -7,6 +7,7 @@ A body that cannot be read is left alone: no key was read from it either (``auth
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 
 import multipart  # type: ignore[import-untyped]  # ships no types; what we call is one function
@@ -32,6 +33,17 @@ def without_fields(content_type: str, body: bytes, names: frozenset[str]) -> byt
 def still_holds(content_type: str, body: bytes, names: frozenset[str]) -> bool:
     """Tell whether a key could still be read from a body under one of these names."""
     return any(field_values(content_type, body, name) for name in names)
+
+
+def can_hold(content_type: str) -> bool:
+    """Tell whether bodies of this type are read, and so rewritten."""
+    return media_type_of(content_type) in _REWRITES
+
+
+def begins_with(content_type: str, part: bytes, names: frozenset[str]) -> bool:
+    """Tell whether the first part of a body shows one of these top-level fields."""
+    show = _SHOWN_FIELDS.get(media_type_of(content_type))
+    return show is not None and not names.isdisjoint(show(content_type, part))
 
 
 def _form(_content_type: str, body: bytes, names: frozenset[str]) -> bytes:
@@ -105,6 +117,38 @@ def _part_name(piece: bytes) -> str | None:
     return None
 
 
+def _form_fields(_content_type: str, part: bytes) -> Iterator[str]:
+    for argument in query.arguments(part.decode("utf-8", "surrogateescape")):
+        yield argument.name.decode("utf-8", "replace")
+
+
+def _json_fields(_content_type: str, part: bytes) -> Iterator[str]:
+    """Yield the names of members up to where the text is cut or broken."""
+    text = part.decode(json.detect_encoding(part), "replace")
+    decode = json.JSONDecoder().raw_decode
+    position = _skip(text, 0)
+    if text[position : position + 1] != "{":
+        return
+    with suppress(ValueError, RecursionError):
+        while True:
+            name, after_name = decode(text, _skip(text, position + 1))
+            if not isinstance(name, str):
+                return
+            yield name
+            position = _skip(text, decode(text, _skip(text, _skip(text, after_name) + 1))[1])
+
+
+def _multipart_fields(content_type: str, part: bytes) -> Iterator[str]:
+    boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
+    pieces = _pieces(part, boundary.encode("utf-8")) if boundary else ()
+    return (name for name in map(_part_name, pieces) if name is not None)
+
+
+_SHOWN_FIELDS: dict[str, Callable[[str, bytes], Iterator[str]]] = {
+    FORM: _form_fields,
+    JSON: _json_fields,
+    MULTIPART: _multipart_fields,
+}
 _REWRITES: dict[str, Callable[[str, bytes, frozenset[str]], bytes]] = {
     FORM: _form,
     JSON: _json,

@@ -13,7 +13,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from authsvc.authenticator import Authenticator
-from authsvc.body_hiding import still_holds, without_fields
+from authsvc.body_hiding import begins_with, can_hold, still_holds, without_fields
 from authsvc.errors import AuthServiceError
 from authsvc.extauthz.pb.extproc_pb2 import (
     BodyResponse,
@@ -92,7 +92,7 @@ class _Rewriter:
         }
         self._content_type = sent.get("content-type", "")
         length = sent.get("content-length", "")
-        if not self._names:
+        if not self._names or not can_hold(self._content_type):
             response.mode_override.request_body_mode = _NO_BODY
         elif length.isdecimal() and int(length) <= MAX_WHOLE_BODY:
             response.mode_override.request_body_mode = _WHOLE_BODY
@@ -101,7 +101,7 @@ class _Rewriter:
     def _respond_to_body(self, body: HttpBody) -> ProcessingResponse:
         if not body.end_of_stream:
             # The rest passes Envoy unseen, so that the body cannot be given its new length.
-            if still_holds(self._content_type, body.body, self._names):
+            if begins_with(self._content_type, body.body, self._names):
                 return _immediate(_TOO_LARGE, "Request body too large to hide its credential")
             return ProcessingResponse(request_body=BodyResponse())
         changed = without_fields(self._content_type, body.body, self._names)

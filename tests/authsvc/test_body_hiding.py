@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.body_hiding import still_holds, without_fields
+from authsvc.body_hiding import begins_with, can_hold, still_holds, without_fields
 
 NAMES = frozenset({"apikey"})
 FORM = "application/x-www-form-urlencoded"
@@ -79,6 +79,39 @@ def test_what_holds_no_key_that_could_be_read_stays_as_it_is(name: str) -> None:
     assert without_fields(content_type, body, NAMES) is None
 
 
+BEGINNINGS = {
+    "form": (FORM, b"a=1&apikey=K&pad=xx", True),
+    "form without the field": (FORM, b"a=apikey&apikey2=K&api", False),
+    "json": (JSON, b'{"a":[1,{}],"apikey":"K","pad":"xx', True),
+    "json in its value": (JSON, b'{"apikey":"K', True),
+    "json before the name ends": (JSON, b'{"apikey', False),
+    "json with the name deeper": (JSON, b'{"a":{"apikey":"K"},"pad":"x', False),
+    "json cut within a character": (JSON, b'{"apikey":"K","pad":"\xc3', True),
+    "json with an escaped name": (JSON, b'{"\\u0061pikey":"K","pad":"', True),
+    "json that is an array": (JSON, b'["apikey","K"', False),
+    "json that is broken": (JSON, b'{1:"apikey","apikey":', False),
+    "json that is too deep": (JSON, b'{"a":' + b"[" * 100_000, False),
+    "multipart": (MULTIPART, f"{UPLOAD}{part('apikey', 'K')}--xx\r\n".encode(), True),
+    "multipart in its value": (MULTIPART, part("apikey", "K")[:-4].encode(), True),
+    "multipart without the field": (MULTIPART, UPLOAD.encode(), False),
+    "multipart without boundary": ("multipart/form-data", part("apikey", "K").encode(), False),
+    "a type nobody reads": ("text/plain", b"apikey=K", False),
+    "nothing": (JSON, b"", False),
+}
+
+
+@pytest.mark.parametrize("name", BEGINNINGS)
+def test_a_field_is_seen_in_the_beginning_of_a_body(name: str) -> None:
+    content_type, beginning, shown = BEGINNINGS[name]
+    assert begins_with(content_type, beginning, NAMES) is shown
+
+
+def test_bodies_of_the_types_that_are_read_can_hold_a_key() -> None:
+    read = [FORM, JSON, MULTIPART, "application/JSON ; charset=utf-8"]
+    others = ["text/plain", "application/grpc", "application/json-patch+json", ""]
+    assert [kind for kind in read + others if can_hold(kind)] == read
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -102,6 +135,12 @@ def test_json_equals_the_object_without_the_member(
 def test_after_rewriting_no_key_can_be_read(content_type: str, body: bytes) -> None:
     changed = without_fields(content_type, body, NAMES)
     assert not still_holds(content_type, body if changed is None else changed, NAMES)
+
+
+@pytest.mark.parametrize("name", REWRITES)
+def test_what_would_be_taken_out_is_seen(name: str) -> None:
+    content_type, body, _ = REWRITES[name]
+    assert begins_with(content_type, body.encode(), NAMES)
 
 
 @given(

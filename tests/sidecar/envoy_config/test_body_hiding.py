@@ -81,9 +81,22 @@ async def test_a_large_body_of_another_type_is_not_held_up(gateway: Gateway) -> 
     assert answer.json()["body"] == body.decode()
 
 
-async def test_a_body_too_large_to_hide_its_key_is_refused(gateway: Gateway) -> None:
-    lines = ["POST /a HTTP/1.1", "host: a", FORM, f"apikey: {KEY}", "content-length: 1000000"]
-    begun = b"apikey=copy&pad=" + b"x" * 100_000  # the answer comes before the rest
+LARGE = {
+    FORM: b"apikey=copy&pad=",
+    "content-type: application/json": b'{"apikey":"copy","pad":"',
+    "content-type: multipart/form-data; boundary=x": (
+        b'--x\r\ncontent-disposition: form-data; name="apikey"\r\n\r\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("content_type", LARGE)
+async def test_a_body_too_large_to_hide_its_key_is_refused(
+    gateway: Gateway, content_type: str
+) -> None:
+    lines = ["POST /a HTTP/1.1", "host: a", content_type, f"apikey: {KEY}"]
+    lines.append("content-length: 1000000")
+    begun = LARGE[content_type] + b"x" * 100_000  # the answer comes before the rest
 
     with suppress(ConnectionError):  # Envoy answers, and hangs up on what still comes
         await exchange(gateway.port, "\r\n".join([*lines, "", ""]).encode() + begun)
