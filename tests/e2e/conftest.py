@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 import pytest_asyncio
 
+from tests.fakes.sides import Sides, running_sides
 from tests.fakes.stack import Stack, running_stack
 
 
@@ -20,4 +21,11 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Everything together, with two processes that check requests."""
     async with running_stack(tmp_path_factory.mktemp("e2e"), workers=2) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sides(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sides]:
+    """More Envoys in front of the stack's product."""
+    async with running_sides(stack, tmp_path_factory.mktemp("sides")) as running:
         yield running

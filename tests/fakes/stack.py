@@ -77,6 +77,7 @@ class Stack:
     envoy: Envoy
     envoy_log: Path
     port: int
+    plan: EnvoyPlan
 
     async def get(self, target: str = "/", *headers: str, method: str = "GET") -> Response:
         """Ask Envoy, with header lines written out."""
@@ -117,27 +118,55 @@ async def running_stack(directory: Path, *, workers: int = 1) -> AsyncIterator[S
         await stack.enter_async_context(product)
         admin = await stack.enter_async_context(open_admin(product.admin_url))
         await _configure(admin, echo, grpc_echo, collector.url)
-        plan = await _plan(product)
+        plan = await plan_of(product)
         envoy_log = directory / "envoy.log"
         envoy = await stack.enter_async_context(running_envoy(plan, log_file=envoy_log))
         port = await envoy.port()
-        yield Stack(database, product, collector, admin, envoy, envoy_log, port)
+        yield Stack(database, product, collector, admin, envoy, envoy_log, port, plan)
 
 
+_HIDING = {"hide_credentials": True}
 _ROUTES: Mapping[str, Mapping[str, Any]] = {
     "open": {"paths": ["/"], "service": "web"},
-    "hiding": {"paths": ["/hiding"], "service": "web", "key-auth-enc": {"hide_credentials": True}},
+    "hiding": {"paths": ["/hiding"], "service": "web", "key-auth-enc": _HIDING},
     "header-only": {
         "paths": ["/header-only"],
         "service": "web",
         "key-auth-enc": {"key_in_query": False},
     },
+    "guests": {
+        "paths": ["/guests"],
+        "service": "web",
+        "key-auth-enc": {**_HIDING, "anonymous": "guest"},
+    },
+    "bearers": {
+        "paths": ["/bearers"],
+        "service": "web",
+        "key-auth-enc": {**_HIDING, "key_in_bearer": True},
+    },
+    "cookies": {
+        "paths": ["/cookies"],
+        "service": "web",
+        "key-auth-enc": {**_HIDING, "key_in_cookie": True},
+    },
+    "bodies": {
+        "paths": ["/bodies"],
+        "service": "web",
+        "key-auth-enc": {**_HIDING, "key_in_body": True},
+    },
+    "hosted": {"hosts": ["hosted.test"], "service": "web", "key-auth-enc": {"key_names": ["own"]}},
     "calls": {"paths": ["/"], "service": "calls", "protocols": ["grpc"]},
+    "streams": {
+        "paths": ["/test.Stream"],
+        "service": "calls",
+        "key-auth-enc": {**_HIDING, "key_in_body": True},
+    },
 }
 
 
 async def _configure(admin: AdminClient, echo: int, grpc_echo: int, collector: str) -> None:
     await admin.send("PUT", "/services/web", {"host": HOST, "port": echo})
+    await admin.send("PUT", "/consumers/guest", {})
     calls = {"host": HOST, "port": grpc_echo, "protocol": "grpc"}
     await admin.send("PUT", "/services/calls", calls)
     for name, fields in _ROUTES.items():
@@ -151,7 +180,8 @@ async def _configure(admin: AdminClient, echo: int, grpc_echo: int, collector: s
     await admin.send("POST", "/plugins?wait=applied", {"name": "moesif", "config": moesif})
 
 
-async def _plan(product: Product) -> EnvoyPlan:
+async def plan_of(product: Product) -> EnvoyPlan:
+    """Return what Envoy is to do by the product's Admin API."""
     served = await fetch_gateway(product.admin_url)
     assert served.skipped == ()
     return EnvoyPlan(

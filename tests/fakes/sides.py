@@ -1,0 +1,142 @@
+"""One product behind Envoys that are configured in different ways."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sidecar.address import TcpAddress
+from sidecar.envoy_config.bootstrap import bootstrap, render
+from sidecar.envoy_config.plan import EnvoyPlan
+from sidecar.envoy_process import running_envoy
+from tests.clients.raw_http import Response, exchange
+from tests.fakes.stack import Stack
+from tests.fakes.upstream import Sighting, Upstream, running_upstream
+
+# As `envoy-config` prints it, and as somebody may write it who sets only what must be set;
+# authsvc asked over gRPC, and over HTTP.
+HARD, PLAIN, HARD_HTTP, PLAIN_HTTP = "hard", "plain", "hard http", "plain http"
+SIDES = (HARD, PLAIN, HARD_HTTP, PLAIN_HTTP)
+# Where nobody answers Envoy's questions; `open`: it lets requests pass then.
+HARD_ALONE, HARD_ALONE_OPEN, PLAIN_ALONE_OPEN = "hard alone", "hard alone open", "plain alone open"
+PLAIN_OPEN = "plain open"
+TUNNEL = "tunnel"  # takes CONNECT requests, by the rules of the route `hiding`
+
+_NOBODY = TcpAddress("127.0.0.1", 1)
+_UPSTREAM = "upstream_web"
+
+Change = Callable[[dict[str, Any], dict[str, Any]], None]  # of the manager, and of ext_authz
+
+
+@dataclass
+class Sides:
+    """The ports of the Envoys, by side, and the upstream behind all of them."""
+
+    ports: Mapping[str, int]
+    upstream: Upstream
+
+    async def ask(self, side: str, *lines: str | bytes) -> tuple[Response, Sighting | None]:
+        """Send a request line and header lines; return the answer and what the upstream saw.
+
+        A request without Host gets one, and every one asks to close the connection.
+        """
+        raw = [line.encode("latin-1") if isinstance(line, str) else line for line in lines]
+        raw[0] += b" HTTP/1.1"
+        if not any(line.lower().startswith(b"host:") for line in raw):
+            raw.append(b"Host: gateway.test")
+        raw.append(b"Connection: close")
+        response = await exchange(self.ports[side], b"\r\n".join([*raw, b"", b""]))
+        return response, self.upstream.behind(response)
+
+
+@asynccontextmanager
+async def running_sides(stack: Stack, directory: Path) -> AsyncIterator[Sides]:
+    """Start the Envoys in front of the stack's product."""
+    async with AsyncExitStack() as exits:
+        upstream = await exits.enter_async_context(running_upstream())
+        ports = {}
+        for number, (side, (plan, write)) in enumerate(_sides(stack, upstream).items()):
+            log = directory / f"envoy-{number}.log"
+            envoy = await exits.enter_async_context(
+                running_envoy(plan, log_file=log, concurrency=1, write=write)
+            )
+            ports[side] = await envoy.port()
+        yield Sides(ports, upstream)
+
+
+def _sides(
+    stack: Stack, upstream: Upstream
+) -> dict[str, tuple[EnvoyPlan, Callable[[EnvoyPlan], str]]]:
+    address = TcpAddress("127.0.0.1", upstream.port)
+    plan = replace(
+        stack.plan,
+        upstreams=tuple(
+            replace(one, address=address) for one in stack.plan.upstreams if not one.http2
+        ),
+        routes=tuple(route for route in stack.plan.routes if route.upstream == _UPSTREAM),
+    )
+    over_http = replace(plan, authsvc_http=stack.product.authsvc_http)
+    alone = replace(plan, authsvc=_NOBODY)
+    return {
+        HARD: (plan, render),
+        PLAIN: (plan, _changed(_loosen)),
+        HARD_HTTP: (over_http, render),
+        PLAIN_HTTP: (over_http, _changed(_loosen)),
+        HARD_ALONE: (alone, render),
+        HARD_ALONE_OPEN: (alone, _changed(_open)),
+        PLAIN_ALONE_OPEN: (alone, _changed(_loosen, _open)),
+        PLAIN_OPEN: (plan, _changed(_loosen, _open)),
+        TUNNEL: (plan, _changed(_tunnel)),
+    }
+
+
+def _changed(*changes: Change) -> Callable[[EnvoyPlan], str]:
+    def write(plan: EnvoyPlan) -> str:
+        made = bootstrap(plan)
+        (chain,) = made["static_resources"]["listeners"][0]["filter_chains"]
+        manager = chain["filters"][0]["typed_config"]
+        for change in changes:
+            change(manager, manager["http_filters"][0]["typed_config"])
+        return yaml.safe_dump(made)
+
+    return write
+
+
+_HARDENING = (
+    "early_header_mutation_extensions",
+    "use_remote_address",
+    "xff_num_trusted_hops",
+    "normalize_path",
+    "merge_slashes",
+    "path_with_escaped_slashes_action",
+)
+_STRICTNESS = (
+    "encode_raw_headers",
+    "validate_mutations",
+    "status_on_error",
+    "decoder_header_mutation_rules",
+)
+
+
+def _loosen(manager: dict[str, Any], ext_authz: dict[str, Any]) -> None:
+    for name in _HARDENING:
+        del manager[name]
+    for name in _STRICTNESS:
+        del ext_authz[name]
+    manager["common_http_protocol_options"]["headers_with_underscores_action"] = "ALLOW"
+
+
+def _open(_manager: dict[str, Any], ext_authz: dict[str, Any]) -> None:
+    ext_authz["failure_mode_allow"] = True
+
+
+def _tunnel(manager: dict[str, Any], _ext_authz: dict[str, Any]) -> None:
+    upgrade = {"upgrade_type": "CONNECT", "connect_config": {}}
+    routes = manager["route_config"]["virtual_hosts"][0]["routes"]
+    hiding = next(route for route in routes if route["name"] == "hiding")
+    action = {"cluster": _UPSTREAM, "upgrade_configs": [upgrade]}
+    routes.insert(0, {**hiding, "match": {"connect_matcher": {}}, "route": action})
+    manager["upgrade_configs"] = [{"upgrade_type": "CONNECT"}]
