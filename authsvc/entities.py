@@ -115,7 +115,8 @@ class WrappedKey:
     """A key of the ring as it is kept: wrapped by the root key.
 
     ``purpose`` is ``data`` (seals credentials) or ``index`` (keys the blind index); at most one
-    key of each purpose is active.
+    key of each purpose is active. ``recovery`` is the key encrypted to the recovery public key, if
+    there is one. ``encryptions`` is at least how often it has sealed.
     """
 
     id: str  # 8 letters and digits
@@ -123,6 +124,8 @@ class WrappedKey:
     purpose: str
     wrapped: bytes = field(repr=False)
     active: bool = False
+    recovery: bytes | None = field(default=None, repr=False)
+    encryptions: int = 0
 
 
 Entity = Consumer | StoredCredential | Acl | Service | Route | Plugin

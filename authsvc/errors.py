@@ -76,6 +76,32 @@ class KeyringError(AuthServiceError):
         super().__init__("a sealed value could not be opened")
 
 
+class KeyInUseError(StoreError):
+    """A key cannot be taken off the ring: it is active, or rows are sealed under it."""
+
+
+class RingChangedError(StoreError):
+    """What was to be written belongs to a ring that is no longer so; read it again."""
+
+
+class RotationRunningError(StoreError):
+    """A rotation is under way; there is one at a time."""
+
+    def __init__(self) -> None:
+        super().__init__("a rotation is under way already")
+
+
+class LeaseLostError(StoreError):
+    """Another process has taken over what this one was doing."""
+
+    def __init__(self) -> None:
+        super().__init__("another process has taken the rotation over")
+
+
+class RecoveryKeyError(AuthServiceError):
+    """An RSA key, or what was encrypted to one, is malformed or does not fit."""
+
+
 class RootKeyError(AuthServiceError):
     """The root key is missing, malformed, or not the one that wrapped the keyring."""
 

@@ -43,6 +43,11 @@ def generate_key_id() -> str:
     return "".join(secrets.choice(alphabet) for _ in range(_KEY_ID_LENGTH))
 
 
+def is_key_id(text: str) -> bool:
+    """Tell whether a text is 8 ASCII letters and digits."""
+    return len(text) == _KEY_ID_LENGTH and text.isascii() and text.isalnum()
+
+
 def generate_key() -> bytes:
     """Return 32 new random bytes, for a data key or an index key."""
     return secrets.token_bytes(DATA_KEY_LENGTH)

@@ -5,14 +5,16 @@ reveals through it, the decision proves a presented key through it.
 """
 
 import hmac
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from authsvc.apikey import ApiKey
 from authsvc.blind_index import BlindIndex
 from authsvc.entities import StoredCredential, WrappedKey
 from authsvc.errors import KeyringError, RootKeyError
-from authsvc.keyring import Binding, Keyring
+from authsvc.keyring import Binding, Keyring, key_id_of
 from authsvc.root_key import RootKey
 
 DATA = "data"
@@ -25,6 +27,7 @@ class Sealer:
     def __init__(self, *, keyring: Keyring, blind_index: BlindIndex) -> None:
         self._keyring = keyring
         self._blind_index = blind_index
+        self._tally: Counter[str] = Counter()
 
     @classmethod
     def unwrap(cls, wrapped: Sequence[WrappedKey], root_key: RootKey) -> "Sealer":
@@ -51,6 +54,23 @@ class Sealer:
         self._keyring = other._keyring  # noqa: SLF001 - another of this very class
         self._blind_index = other._blind_index  # noqa: SLF001
 
+    @property
+    def active(self) -> str:
+        """The id of the data key that seals."""
+        return self._keyring.active
+
+    def holds(self, credential: StoredCredential) -> bool:
+        """Tell whether the data key that a credential names is on the ring as it is known here."""
+        try:
+            return key_id_of(credential.sealed_key) in self._keyring.ids
+        except KeyringError:
+            return False
+
+    def take_tally(self) -> Mapping[str, int]:
+        """Return how often each data key has sealed since this was last asked."""
+        tally, self._tally = self._tally, Counter()
+        return tally
+
     def digest(self, key: ApiKey) -> bytes:
         """Return the blind index of a key."""
         return self._blind_index.digest(key.reveal())
@@ -74,7 +94,7 @@ class Sealer:
             created_at=created_at,
             consumer_id=consumer_id,
             digest=self.digest(key),
-            sealed_key=self._keyring.seal(key.reveal(), _binding(credential_id, consumer_id)),
+            sealed_key=self._sealed(key, credential_id, consumer_id),
             expires_at=expires_at,
             tags=tags,
             enabled=enabled,
@@ -98,6 +118,20 @@ class Sealer:
             raise KeyringError
         return key
 
+    def reseal(self, credential: StoredCredential) -> StoredCredential:
+        """Return a credential under the active data key; the same if it is already.
+
+        Its encryption is not in the tally: who seals rows by the thousand reserves that before.
+
+        Raises:
+            KeyringError: It does not open.
+        """
+        key = self.reveal(credential)
+        if not self._keyring.needs_rotation(credential.sealed_key):
+            return credential
+        binding = _binding(credential.id, credential.consumer_id)
+        return replace(credential, sealed_key=self._keyring.seal(key.reveal(), binding))
+
     def proves(self, credential: StoredCredential, presented: ApiKey) -> bool:
         """Tell whether the presented key is the one that was sealed in this credential.
 
@@ -105,6 +139,10 @@ class Sealer:
             KeyringError: The credential does not open: somebody changed the row.
         """
         return self.reveal(credential) == presented
+
+    def _sealed(self, key: ApiKey, credential_id: str, consumer_id: str) -> bytes:
+        self._tally[self._keyring.active] += 1
+        return self._keyring.seal(key.reveal(), _binding(credential_id, consumer_id))
 
 
 def _binding(credential_id: str, consumer_id: str) -> Binding:

@@ -41,6 +41,11 @@ def check_key(key: WrappedKey) -> None:
             raise UnstorableValueError(name)
 
 
+def is_storable_text(text: str) -> bool:
+    """Tell whether a store could hold a text at all: what it cannot hold is found nowhere."""
+    return _is_text(text)
+
+
 def lookup(kind: Kind[E], values: Mapping[str, object]) -> dict[str, object] | None:
     """Return the field values to look for as they are stored, or None if nothing can have them.
 

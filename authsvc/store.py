@@ -21,8 +21,8 @@ from authsvc.entities import (
     Route,
     Service,
     StoredCredential,
-    WrappedKey,
 )
+from authsvc.ring_store import KeyringStore, RotationStore
 
 E = TypeVar("E", bound=Entity)
 
@@ -200,22 +200,6 @@ class AppliedBoard(Protocol):
 LIVE_SECONDS = 5.0
 
 
-class KeyringStore(Protocol):
-    """The wrapped keys."""
-
-    async def load(self) -> Sequence[WrappedKey]:
-        """Return every key, oldest first."""
-
-    async def add(self, key: WrappedKey) -> int:
-        """Add a key; return the seq of the change.
-
-        Raises:
-            UnstorableValueError: The id or the purpose cannot be stored.
-            UniqueViolationError: The id is taken, or the key is active and another of the same
-                purpose is already.
-        """
-
-
 class Stores(Protocol):
     """A database: one store for each thing that is kept in it."""
 
@@ -258,3 +242,7 @@ class Stores(Protocol):
     @property
     def keyring(self) -> KeyringStore:
         """The wrapped keys."""
+
+    @property
+    def rotation(self) -> RotationStore:
+        """The exchange of one of them for another."""

@@ -15,6 +15,7 @@ from analytics.errors import ListenError
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
 from authsvc.authenticator import Authenticator
+from authsvc.custodian import Custodian
 from authsvc.extauthz import grpc as grpc_face
 from authsvc.extauthz import http as http_face
 from authsvc.follower import Follower
@@ -27,11 +28,13 @@ from authsvc.sealing import Sealer
 from authsvc.store import Stores
 from sidecar.address import parse_address
 from sidecar.admin.app import create_admin_app
+from sidecar.admin.keyring import KeyringEndpoints
 from sidecar.admin.server import AdminServer
 from sidecar.control import ChildSpec
 from sidecar.errors import SettingsError, StartupError
 from sidecar.moesif_source import MoesifSetup, follow_setup
-from sidecar.settings import read_token
+from sidecar.ring_following import follow_ring
+from sidecar.settings import read_recovery_key, read_token
 from sidecar.telemetry import Telemetry
 
 
@@ -132,9 +135,20 @@ async def _open_admin(
     if listen is None:
         raise SettingsError("admin.listen: nothing to listen on")
     default = default_policy(spec.settings.authsvc.default_plugin)
+    root_key = _root_key(spec)
+    sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
+    custodian = Custodian(
+        store=stores.keyring,
+        root_key=root_key,
+        sealer=sealer,
+        recovery=read_recovery_key(spec.settings),
+    )
+    following = follow_ring(stores.changes, custodian)
+    stack.push_async_callback(_cancel, asyncio.create_task(following, name="ring-following"))
     app = create_admin_app(
         stores=stores,
-        sealer=Sealer.unwrap(await stores.keyring.load(), _root_key(spec)),
+        sealer=sealer,
+        keyring=KeyringEndpoints(custodian).endpoints(),
         token=read_token(spec.settings),
         on_request=telemetry.admin.requested,
         key_format=default.key_format if default else None,

@@ -4,18 +4,26 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from authsvc.custodian import Custodian
 from authsvc.entities import WrappedKey
-from authsvc.errors import UniqueViolationError
+from authsvc.errors import RingChangedError, UniqueViolationError
 from authsvc.keyring import generate_key, generate_key_id
+from authsvc.recovery_key import RecoveryKey
+from authsvc.ring_store import KeyringStore
 from authsvc.root_key import RootKey
 from authsvc.sealing import DATA, INDEX, Sealer
-from authsvc.store import KeyringStore
 
 
 async def ensure_keyring(
-    store: KeyringStore, root_key: RootKey, *, clock: Callable[[], float] = time.time
+    store: KeyringStore,
+    root_key: RootKey,
+    *,
+    recovery: RecoveryKey | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> None:
     """Return once there is a keyring that the root key opens. Any number of processes may do so.
+
+    With a recovery key, every key is then also kept encrypted to it.
 
     Raises:
         RootKeyError: The keyring was wrapped by another root key.
@@ -28,7 +36,10 @@ async def ensure_keyring(
         if not any(key.purpose == purpose for key in keys):
             with suppress(UniqueViolationError):  # another process was first: its key counts
                 await store.add(_new_key(purpose, root_key, clock))
-    Sealer.unwrap(await store.load(), root_key)
+    sealer = Sealer.unwrap(await store.load(), root_key)
+    custodian = Custodian(store=store, root_key=root_key, sealer=sealer, recovery=recovery)
+    with suppress(RingChangedError):  # whoever changes it keeps copies as well
+        await custodian.keep_copies()
 
 
 def _prove(keys: Sequence[WrappedKey], root_key: RootKey) -> None:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from authsvc.errors import PolicyError, RootKeyError
+from authsvc.errors import PolicyError, RecoveryKeyError, RootKeyError
 from authsvc.policy import parse_key_auth
+from authsvc.recovery_key import RecoveryKey
 from authsvc.root_key import RootKey
 from sidecar.address import Address, TcpAddress, UnixAddress, is_loopback, parse_address
 from sidecar.errors import SettingsError
@@ -41,9 +42,8 @@ def warnings(settings: Settings) -> Iterator[str]:
         path = value_of(settings, name)
         if isinstance(path, str) and is_open_to_others(path):
             yield f"{name}: the file is open to other users; make it 0600"
-    for name in ("declarative_config", "keyring.recovery_public_key_file"):
-        if value_of(settings, name):
-            yield f"{name} has no effect in this version"
+    if settings.declarative_config:
+        yield "declarative_config has no effect in this version"
 
 
 def value_of(settings: Settings, name: str) -> object:
@@ -138,6 +138,23 @@ def read_root_key(settings: Settings) -> Secret | None:
     return text
 
 
+def read_recovery_key(settings: Settings) -> RecoveryKey | None:
+    """Return the public key to which the ring is kept encrypted, or None: it is not.
+
+    Raises:
+        SettingsError: The file cannot be read, or does not hold such a key.
+    """
+    path = settings.keyring.recovery_public_key_file
+    field = FIELDS["keyring.recovery_public_key_file"]
+    if path is None:
+        return None
+    text = read_secret(path, name=field.label)  # none, but read with the same care
+    try:
+        return RecoveryKey.from_pem(text.reveal())
+    except RecoveryKeyError as error:
+        raise field.error(str(error)) from None
+
+
 def read_token(settings: Settings) -> Secret | None:
     """Return the Admin API's token, or None: it asks for none.
 
@@ -156,6 +173,10 @@ def read_token(settings: Settings) -> Secret | None:
 def _check_root_key(settings: Settings) -> None:
     if read_root_key(settings) is None and not settings.database.embedded:
         raise FIELDS["keyring.root_key_file"].error("is required with a database of your own")
+
+
+def _check_recovery_key(settings: Settings) -> None:
+    read_recovery_key(settings)
 
 
 def _check_token(settings: Settings) -> None:
@@ -195,6 +216,7 @@ _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_workers,
     _check_database,
     _check_root_key,
+    _check_recovery_key,
     _check_token,
     _check_origins,
     _check_default_plugin,

@@ -12,13 +12,13 @@ import structlog
 
 from authsvc.postgres.database import Database
 from authsvc.postgres.migrate import check_schema, migrate
+from authsvc.ring_store import KeyringStore
 from authsvc.root_key import RootKey
-from authsvc.store import KeyringStore
 from sidecar.embedded_postgres import EmbeddedPostgres
 from sidecar.keyring_bootstrap import ensure_keyring
 from sidecar.root_key_file import read_or_generate
 from sidecar.secret import Secret
-from sidecar.settings import Settings, read_root_key
+from sidecar.settings import Settings, read_recovery_key, read_root_key
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +49,11 @@ async def prepare(settings: Settings) -> AsyncIterator[Prepared]:
             await check_schema(url.reveal())
         async with Database.open(url.reveal(), pool_size=1) as database:
             root_key = await _root_key(settings, database.keyring)
-            await ensure_keyring(database.keyring, RootKey.from_base64(root_key.reveal()))
+            await ensure_keyring(
+                database.keyring,
+                RootKey.from_base64(root_key.reveal()),
+                recovery=read_recovery_key(settings),
+            )
         yield Prepared(database_url=url, root_key=root_key)
 
 

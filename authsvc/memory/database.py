@@ -9,6 +9,7 @@ from authsvc.memory.applied_board import MemoryAppliedBoard
 from authsvc.memory.change_log import MemoryChangeLog
 from authsvc.memory.directory import MemoryDirectory
 from authsvc.memory.keyring_store import MemoryKeyringStore
+from authsvc.memory.rotation_store import MemoryRotationStore
 from authsvc.memory.table import MemoryTable
 from authsvc.store import EntityName, Retention
 
@@ -44,4 +45,7 @@ class MemoryDatabase:
             consumers=self.consumers, credentials=self.credentials, acls=self.acls
         )
         self.board = MemoryAppliedBoard(clock=clock)
-        self.keyring = MemoryKeyringStore(log=self.changes)
+        self.keyring = MemoryKeyringStore(log=self.changes, credentials=self.credentials)
+        self.rotation = MemoryRotationStore(
+            log=self.changes, keyring=self.keyring, credentials=self.credentials, clock=clock
+        )

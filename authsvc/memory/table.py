@@ -38,6 +38,7 @@ class MemoryTable(Generic[E]):
             names: {} for names in kind.unique
         }
         self._referring: dict[str, dict[str, list[str]]] = {name: {} for name in kind.references}
+        self.refuse: Callable[[E], None] = lambda _entity: None  # raises if it must not be written
 
     async def get(self, entity_id: str) -> E | None:
         """Return the entity with this id."""
@@ -74,6 +75,7 @@ class MemoryTable(Generic[E]):
     async def insert(self, entity: E) -> int:
         """Add an entity."""
         check_storable(self.kind, entity)
+        self.refuse(entity)
         self._check_unique(entity, exempt=())
         self._check_references(entity)
         purged = self._purge_expired(entity)
@@ -86,6 +88,7 @@ class MemoryTable(Generic[E]):
         old = self._rows.get(entity.id)
         if old is None or self._is_expired(old):
             return None
+        self.refuse(entity)
         self._check_unique(entity, exempt=(entity.id,))
         self._check_references(entity)
         self._remove(old)
@@ -111,6 +114,19 @@ class MemoryTable(Generic[E]):
     def has(self, entity_id: str) -> bool:
         """Tell whether there is a row with this id, also an expired one."""
         return entity_id in self._rows
+
+    def rows(self, *, after: str | None = None) -> Iterator[E]:
+        """Yield all rows in the order of their ids, also expired ones."""
+        for at in range(
+            0 if after is None else bisect.bisect_right(self._ids, after), len(self._ids)
+        ):
+            yield self._rows[self._ids[at]]
+
+    def overwrite(self, entity: E) -> None:
+        """Put a row in place of the one with its id, without a word in the change log."""
+        self._check_unique(entity, exempt=(entity.id,))
+        self._remove(self._rows[entity.id])
+        self._put(entity)
 
     def referring(self, name: str, entity_id: str) -> list[E]:
         """Return the rows whose reference ``name`` is this id, also expired ones."""

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-from authsvc.entities import Entity
+from authsvc.entities import Entity, StoredCredential
 from authsvc.errors import UnstorableValueError
 from authsvc.identifier import canonical_id
 from authsvc.kinds import Written, replaced, written
 from authsvc.postgres.change_log import ChangeLog
 from authsvc.postgres.connections import Connections, Lease
+from authsvc.postgres.keyring_store import refuse_removed_key
 from authsvc.postgres.table import Conditions, Table
 from authsvc.storable import check_storable, lookup
 from authsvc.store import TagFilter
@@ -80,7 +81,9 @@ class PostgresEntityStore(Generic[E]):
         async def work(lease: Lease) -> int:
             purged = await self._purge_expired(lease, entity)
             await self._add(lease, entity)
-            return await self._log.append(lease, (*purged, written(self._kind, entity)))
+            seq = await self._log.append(lease, (*purged, written(self._kind, entity)))
+            await self._refuse_removed_key(lease, entity)
+            return seq
 
         return await self._log.write(work)
 
@@ -94,7 +97,9 @@ class PostgresEntityStore(Generic[E]):
                 return None
             purged = await self._purge_expired(lease, entity)
             await self._change(lease, entity)
-            return await self._log.append(lease, (*purged, *replaced(self._kind, old, entity)))
+            seq = await self._log.append(lease, (*purged, *replaced(self._kind, old, entity)))
+            await self._refuse_removed_key(lease, entity)
+            return seq
 
         return await self._log.write(work)
 
@@ -147,6 +152,10 @@ class PostgresEntityStore(Generic[E]):
             *where.arguments,
         )
         return [written(self._kind, self._table.entity(row)) for row in rows]
+
+    async def _refuse_removed_key(self, lease: Lease, entity: E) -> None:
+        if isinstance(entity, StoredCredential):
+            await refuse_removed_key(lease, entity.sealed_key)
 
     async def _purge_expired(self, lease: Lease, entity: E) -> list[Written]:
         """Remove expired rows that would stand in the way of this entity."""

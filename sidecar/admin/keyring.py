@@ -5,7 +5,7 @@ A key in clear leaves once, in the answer to ``generate``.  Bodies come as forms
 
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from authsvc.custodian import ClearKey, Custodian
@@ -24,13 +24,43 @@ from sidecar.admin.roles import ADMINS_ONLY, CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
 
 _TEXT: JsonSchema = {"type": "string"}
-_ID: JsonSchema = {"type": "object", "properties": {"id": _TEXT}, "required": ["id"]}
 _NO_RECOVERY_KEY = "keyring.recovery_public_key_file is not set"
 _NO_VAULT = "the root key does not come from a vault: keyring.root_key_source says from where"
 
 
 def _object(*names: str) -> JsonSchema:
     return {"type": "object", "properties": dict.fromkeys(names, _TEXT), "required": list(names)}
+
+
+_RING: JsonSchema = {
+    "type": "object",
+    "properties": {"ids": {"type": "array", "items": _TEXT}, "active": _TEXT},
+    "required": ["ids"],
+}
+_OPERATIONS: Mapping[str, Operation] = {
+    "": Operation(summary="Show the ring.", gives=_RING),
+    "/active": Operation(summary="Show its active key.", gives=_object("id")),
+    "/generate": Operation(
+        summary="Make a key, and show it once.", status=201, gives=_object("id", "key")
+    ),
+    "/activate": Operation(summary="Let a key seal.", status=204, takes=_object("key")),
+    "/remove": Operation(summary="Take a key off the ring.", status=204, takes=_object("key")),
+    "/export": Operation(summary="Export the ring, encrypted.", gives=_object("data")),
+    "/import": Operation(
+        summary="Put an exported ring's keys on this one.",
+        status=201,
+        takes=_object("data", "private_key"),
+    ),
+    "/import/raw": Operation(
+        summary="Put a key on the ring.", status=201, takes=_object("id", "data")
+    ),
+    "/recover": Operation(
+        summary="Bring keys back from their copies.",
+        gives={"type": "object"},
+        takes=_object("recovery_private_key"),
+    ),
+    "/vault/sync": Operation(summary="Read the root key's vault again.", status=204),
+}
 
 
 class KeyringEndpoints:
@@ -41,56 +71,20 @@ class KeyringEndpoints:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints."""
-        ring: JsonSchema = {
-            "type": "object",
-            "properties": {"ids": {"type": "array", "items": _TEXT}, "active": _TEXT},
-            "required": ["ids"],
+        reading = {"": self._show, "/active": self._show_active}
+        writing = {
+            "/generate": self._generate,
+            "/activate": self._activate,
+            "/remove": self._remove,
+            "/export": self._export,
+            "/import": self._import,
+            "/import/raw": self._import_raw,
+            "/recover": self._recover,
+            "/vault/sync": _sync,
         }
         return [
-            _reads("", self._show, Operation(summary="Show the ring.", gives=ring)),
-            _reads(
-                "/active", self._show_active, Operation(summary="Show its active key.", gives=_ID)
-            ),
-            _writes(
-                "/generate",
-                self._generate,
-                Operation(
-                    summary="Make a key, show it once.", status=201, gives=_object("id", "key")
-                ),
-            ),
-            _writes("/activate", self._activate, _emptily("Let a key seal.", _object("key"))),
-            _writes("/remove", self._remove, _emptily("Take a key off the ring.", _object("key"))),
-            _writes(
-                "/export",
-                self._export,
-                Operation(summary="Export the ring, encrypted.", gives=_object("data")),
-            ),
-            _writes(
-                "/import",
-                self._import,
-                Operation(
-                    summary="Put an exported ring's keys on this one.",
-                    status=201,
-                    takes=_object("data", "private_key"),
-                ),
-            ),
-            _writes(
-                "/import/raw",
-                self._import_raw,
-                Operation(
-                    summary="Put a key on the ring.", status=201, takes=_object("id", "data")
-                ),
-            ),
-            _writes(
-                "/recover",
-                self._recover,
-                Operation(
-                    summary="Bring keys back from their copies.",
-                    gives={"type": "object"},
-                    takes=_object("recovery_private_key"),
-                ),
-            ),
-            _writes("/vault/sync", _sync, Operation(summary="Read a vault again.", status=204)),
+            *(_endpoint(path, "GET", reading[path], CONFIGURATION) for path in reading),
+            *(_endpoint(path, "POST", writing[path], ADMINS_ONLY) for path in writing),
         ]
 
     async def _show(self, _call: Call) -> Reply:
@@ -169,22 +163,9 @@ def _text(payload: Payload, *names: str) -> str:
     return given
 
 
-def _reads(path: str, handler: Handler, operation: Operation) -> Endpoint:
-    return _endpoint(path, "GET", handler, operation, CONFIGURATION)
-
-
-def _writes(path: str, handler: Handler, operation: Operation) -> Endpoint:
-    return _endpoint(path, "POST", handler, operation, ADMINS_ONLY)
-
-
-def _emptily(summary: str, takes: JsonSchema) -> Operation:
-    return Operation(summary=summary, status=204, takes=takes)
-
-
-def _endpoint(
-    path: str, method: str, handler: Handler, operation: Operation, access: Access
-) -> Endpoint:
-    return Endpoint(f"/keyring{path}", {method: _explained(handler)}, access, {method: operation})
+def _endpoint(path: str, method: str, handler: Handler, access: Access) -> Endpoint:
+    operations = {method: _OPERATIONS[path]}
+    return Endpoint(f"/keyring{path}", {method: _explained(handler)}, access, operations)
 
 
 def _explained(handler: Handler) -> Callable[[Call], Awaitable[Reply]]:

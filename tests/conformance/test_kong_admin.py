@@ -1,8 +1,8 @@
 """Kong's behaviour of the Admin API, case by case, against a real server on each store.
 
-Left out, as long as these parts are not built: ``/config`` and what needs DB-less mode,
-``/keyring``; and the cases that are marked as accidents of Kong, whose
-differences are listed in ``docs/kong-differences.md``.
+Left out, as long as these parts are not built: ``/config`` and what needs DB-less mode; and the
+cases that are marked as accidents of Kong, whose differences are listed in
+``docs/kong-differences.md``.  Where a case needs a keyring it is new, with one active key.
 """
 
 import json
@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from authsvc.recovery_key import RecoveryKey
 from authsvc.store import Stores
+from sidecar.admin.keyring import KeyringEndpoints
 from tests.conformance.admin_steps import Steps
 from tests.fakes.admin_api import serving
+from tests.fakes.ring import empty_ring, held_ring, recovery_pair
 
 _CASES = json.loads(Path(__file__).with_name("kong-admin.json").read_text())
-_NOT_BUILT = ("/config", "/keyring")
-_MODES = ({"db"}, set())
+_NOT_BUILT = ("/config",)
+_KEYRING = ({"keyring"}, {"keyring", "keyring_rsa"})
+_MODES = ({"db"}, set(), *_KEYRING)
 
 
 def _concerns_what_is_built(case: dict[str, Any]) -> bool:
@@ -38,5 +42,17 @@ def test_most_cases_are_run() -> None:
 
 @pytest.mark.parametrize("case", _CHOSEN.values(), ids=_CHOSEN)
 async def test_answers_as_kong_does(stores: Stores, case: dict[str, Any]) -> None:
-    async with serving(stores) as client:
+    async with serving(stores, **await _keyring(stores, case)) as client:
         await Steps(client).run(case)
+
+
+async def _keyring(stores: Stores, case: dict[str, Any]) -> dict[str, Any]:
+    if set(case.get("requires") or ()) not in _KEYRING:
+        return {}
+    public, _ = recovery_pair()
+    await empty_ring(stores)
+    held = await held_ring(stores, recovery=RecoveryKey.from_pem(public))
+    return {
+        "sealer": held.sealer,
+        "keyring": KeyringEndpoints(held.custodian).endpoints(),
+    }

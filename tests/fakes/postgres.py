@@ -18,7 +18,8 @@ _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _TEMPLATE = "migrated"
 _EMPTY = """
 DELETE FROM credentials; DELETE FROM acls; DELETE FROM plugins; DELETE FROM routes;
-DELETE FROM services; DELETE FROM consumers; DELETE FROM keyring; DELETE FROM workers;
+DELETE FROM services; DELETE FROM consumers; DELETE FROM keyring; DELETE FROM keyring_removed;
+DELETE FROM keyring_rotation; DELETE FROM workers;
 DELETE FROM change_log; UPDATE change_counter SET seq = 0
 """
 

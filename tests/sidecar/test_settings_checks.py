@@ -16,10 +16,12 @@ from sidecar.settings import (
     Diagnostics,
     Keyring,
     Settings,
+    read_recovery_key,
     read_root_key,
     read_token,
 )
 from sidecar.settings_checks import check, warnings
+from tests.fakes.ring import recovery_pair
 
 URL = Secret("postgresql://u:p@h/d")
 
@@ -186,10 +188,15 @@ def test_files_that_others_may_read_are_a_warning_only(tmp_path: Path) -> None:
 
 
 def test_settings_without_effect_are_a_warning() -> None:
-    settings = Settings(
-        declarative_config="kong.yaml", keyring=Keyring(recovery_public_key_file="pub")
-    )
-    assert [text.partition(" ")[0] for text in warnings(settings)] == [
-        "declarative_config",
-        "keyring.recovery_public_key_file",
-    ]
+    settings = Settings(declarative_config="kong.yaml")
+    assert [text.partition(" ")[0] for text in warnings(settings)] == ["declarative_config"]
+
+
+def test_a_recovery_key_is_read_and_anything_else_refused(tmp_path: Path) -> None:
+    public, private = recovery_pair()
+    good = Keyring(recovery_public_key_file=file_with(tmp_path / "public.pem", public))
+    assert read_recovery_key(Settings(keyring=good)) is not None
+    assert read_recovery_key(Settings()) is None
+    bad = Keyring(recovery_public_key_file=file_with(tmp_path / "private.pem", private))
+    with pytest.raises(SettingsError, match=r"keyring\.recovery_public_key_file .*public key"):
+        check(Settings(keyring=bad))
