@@ -111,6 +111,18 @@ class Plugin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AdminToken:
+    """A token of the Admin API: its name and its hash are unique, the token itself is not kept."""
+
+    id: str
+    created_at: int
+    name: str
+    role: str
+    token_hash: bytes = field(repr=False)
+    tags: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WrappedKey:
     """A key of the ring as it is kept: wrapped by the root key.
 
@@ -128,4 +140,4 @@ class WrappedKey:
     encryptions: int = 0
 
 
-Entity = Consumer | StoredCredential | Acl | Service | Route | Plugin
+Entity = Consumer | StoredCredential | Acl | Service | Route | Plugin | AdminToken

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Generic, TypeVar
 
-from authsvc.entities import Acl, Consumer, Entity, Plugin, Route, Service, StoredCredential
+from authsvc.entities import (
+    Acl,
+    AdminToken,
+    Consumer,
+    Entity,
+    Plugin,
+    Route,
+    Service,
+    StoredCredential,
+)
 from authsvc.store import EntityName
 
 E = TypeVar("E", bound=Entity)
@@ -81,6 +90,7 @@ PLUGINS = Kind(
         "service_id": Reference("services", cascades=True),
     },
 )
+TOKENS = Kind("tokens", AdminToken, (("id",), ("name",), ("token_hash",)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
+from authsvc.audit import AuditTrail
 from authsvc.entities import (
     Acl,
+    AdminToken,
     Consumer,
     Entity,
     Plugin,
@@ -125,7 +127,9 @@ class Directory(Protocol):
         """Return the consumer with this id if it looks like one, else with this username."""
 
 
-EntityName = Literal["consumers", "credentials", "acls", "services", "routes", "plugins", "keyring"]
+EntityName = Literal[
+    "consumers", "credentials", "acls", "services", "routes", "plugins", "tokens", "keyring"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +230,14 @@ class Stores(Protocol):
     @property
     def plugins(self) -> EntityStore[Plugin]:
         """Under which rules."""
+
+    @property
+    def tokens(self) -> EntityStore[AdminToken]:
+        """Who may administrate."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """Who did."""
 
     @property
     def directory(self) -> Directory:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from authsvc.kinds import Written
+from authsvc.memory.audit_trail import MemoryAuditTrail
 from authsvc.store import Change, Changes, Retention
 
 
@@ -14,12 +15,15 @@ class MemoryChangeLog:
     def __init__(self, *, clock: Callable[[], float], retention: Retention) -> None:
         self._clock = clock
         self._retention = retention
+        self.audit = MemoryAuditTrail()
         self._head = 0
         self._log: deque[tuple[float, Change]] = deque()
         self._waiting: set[asyncio.Future[None]] = set()
 
     def append(self, entries: Iterable[Written]) -> int:
         """Add changes, wake whoever waits, and return the last one's seq."""
+        entries = tuple(entries)
+        self.audit.record(entries)
         now = self._clock()
         for entry in entries:
             self._head += 1

@@ -41,6 +41,8 @@ class MemoryDatabase:
         self.services = table(kinds.SERVICES)
         self.routes = table(kinds.ROUTES)
         self.plugins = table(kinds.PLUGINS)
+        self.tokens = table(kinds.TOKENS)
+        self.audit = self.changes.audit
         self.directory = MemoryDirectory(
             consumers=self.consumers, credentials=self.credentials, acls=self.acls
         )

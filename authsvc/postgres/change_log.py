@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from authsvc.errors import StoreError
 from authsvc.kinds import Written
+from authsvc.postgres.audit_trail import record
 from authsvc.postgres.change_hints import CHANNEL, ChangeHints
 from authsvc.postgres.connections import Connections, Lease, Row
 from authsvc.store import Change, Changes, Retention
@@ -78,7 +79,7 @@ class ChangeLog:
         return seq
 
     async def append(self, lease: Lease, entries: Sequence[Written]) -> int:
-        """Add changes to the log in a transaction; return the last one's seq."""
+        """Add changes to the log in a transaction, and to the audit; return the last one's seq."""
         rows = await lease.fetch(
             _APPEND_AND_NOTIFY if self._notifies else _APPEND,
             len(entries),
@@ -87,6 +88,7 @@ class ChangeLog:
             [entry.consumer_id for entry in entries],
             [entry.digest for entry in entries],
         )
+        await record(lease, entries)
         return int(max(row["seq"] for row in rows))
 
     async def head(self) -> int:

@@ -7,6 +7,7 @@ from functools import partial
 
 from authsvc import kinds
 from authsvc.postgres.applied_board import PostgresAppliedBoard
+from authsvc.postgres.audit_trail import PostgresAuditTrail
 from authsvc.postgres.change_hints import ChangeHints
 from authsvc.postgres.change_log import ChangeLog
 from authsvc.postgres.connections import Connections, connect
@@ -46,6 +47,8 @@ class Database:
         self.services = store(kinds.SERVICES)
         self.routes = store(kinds.ROUTES)
         self.plugins = store(kinds.PLUGINS)
+        self.tokens = store(kinds.TOKENS)
+        self.audit = PostgresAuditTrail(connections=connections)
         self.directory = PostgresDirectory(connections=connections)
         self.board = PostgresAppliedBoard(connections=connections)
         self.keyring = PostgresKeyringStore(connections=connections, log=self.changes)

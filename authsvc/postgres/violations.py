@@ -34,6 +34,9 @@ _UNIQUE = {
     "plugins_route_key": ("name", "route_id", "service_id"),
     "plugins_service_key": ("name", "route_id", "service_id"),
     "plugins_route_and_service_key": ("name", "route_id", "service_id"),
+    "tokens_pkey": ("id",),
+    "tokens_name_key": ("name",),
+    "tokens_token_hash_key": ("token_hash",),
     "keyring_pkey": ("id",),
     "keyring_active_key": ("purpose", "active"),
 }

@@ -20,6 +20,7 @@ from tests.fakes.entities import (
     a_plugin,
     a_route,
     a_service,
+    a_token,
     an_acl,
     an_id,
 )
@@ -97,6 +98,12 @@ SAMPLES = {
         ),
         ("instance_name",),
         {"instance_name": "two", "config": {}, "enabled": False, "route_id": None},
+    ),
+    "tokens": Sample(
+        lambda stores: stores.tokens,
+        a_token(9, tags=("x",)),
+        ("name",),
+        {"name": "other", "role": "admin", "token_hash": a_digest("other")},
     ),
 }
 NOBODY = an_id(77)

@@ -5,6 +5,7 @@ from typing import Any
 
 from authsvc.entities import (
     Acl,
+    AdminToken,
     Consumer,
     Plugin,
     Route,
@@ -62,6 +63,17 @@ def a_plugin(number: int, **fields: Any) -> Plugin:
     """Return a plugin of the name ``acl``, for everything."""
     chosen = {"name": "acl", "created_at": 1, "updated_at": 1, "config": {}} | fields
     return Plugin(id=an_id(number), **chosen)
+
+
+def a_token(number: int, **fields: Any) -> AdminToken:
+    """Return a token of the Admin API with a name of its own."""
+    chosen = {
+        "name": f"token-{number}",
+        "created_at": 1,
+        "role": "viewer",
+        "token_hash": a_digest(f"token-{number}"),
+    } | fields
+    return AdminToken(id=an_id(number), **chosen)
 
 
 def a_wrapped_key(key_id: str, **fields: Any) -> WrappedKey:

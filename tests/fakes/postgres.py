@@ -20,7 +20,8 @@ _EMPTY = """
 DELETE FROM credentials; DELETE FROM acls; DELETE FROM plugins; DELETE FROM routes;
 DELETE FROM services; DELETE FROM consumers; DELETE FROM keyring; DELETE FROM keyring_removed;
 DELETE FROM keyring_rotation; DELETE FROM workers;
-DELETE FROM change_log; UPDATE change_counter SET seq = 0
+DELETE FROM change_log; UPDATE change_counter SET seq = 0;
+DELETE FROM tokens; DELETE FROM audit; UPDATE audit_head SET seq = 0, mac = ''
 """
 
 

@@ -38,7 +38,13 @@ async def opened(url: str | None) -> AsyncIterator[Stores]:
 
 async def _empty(stores: Stores) -> None:
     # Credentials and ACL entries go with their consumers.
-    for store in (stores.consumers, stores.plugins, stores.routes, stores.services):
+    for store in (
+        stores.consumers,
+        stores.plugins,
+        stores.routes,
+        stores.services,
+        stores.tokens,
+    ):
         while found := await store.page(size=1000):
             for entity in found:
                 await store.delete(entity.id)

@@ -13,6 +13,7 @@ KINDS = [
     kinds.SERVICES,
     kinds.ROUTES,
     kinds.PLUGINS,
+    kinds.TOKENS,
 ]
 _UNIQUE = """
 SELECT indexrelid::regclass::text AS name FROM pg_index
