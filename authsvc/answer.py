@@ -9,7 +9,7 @@ from typing import Literal
 
 from authsvc.decision import Allow, Decision, Deny, Identity
 from authsvc.denial import Denial, render
-from authsvc.identity_headers import headers_to_remove, headers_to_set
+from authsvc.identity_headers import MAX_VALUE_LENGTH, headers_to_remove, headers_to_set
 from authsvc.request import Request
 
 Kind = Literal["allow", "deny", "error"]
@@ -89,5 +89,6 @@ def _metadata(
 
 
 def _put(metadata: Metadata, name: str, value: str | None) -> None:
-    if value is not None:
+    # In HTTP mode metadata are headers: one that does not fit makes Envoy refuse the whole answer.
+    if value is not None and len(value) <= MAX_VALUE_LENGTH:
         metadata[name] = value

@@ -1,5 +1,7 @@
 """Claims about the whole answer to a check."""
 
+from dataclasses import replace
+
 import pytest
 
 from authsvc.answer import Allowed, Refused, answer
@@ -75,6 +77,13 @@ def test_the_metadata_says_what_was_decided_and_who_calls(name: str) -> None:
     decided = answer(decision, REQUEST)
     assert decided.metadata == expected
     assert decided.kind == expected["result"]
+
+
+def test_a_name_that_is_too_long_for_a_header_is_in_no_metadata() -> None:
+    renamed = replace(CONSUMER, username="b" * 5000)
+    decided = answer(allow(identity=Identity(KnownConsumer(renamed, ()), "k-1")), REQUEST)
+    assert "username" not in decided.metadata
+    assert decided.metadata["custom_id"] == "17"
 
 
 def test_hidden_headers_are_removed_once_and_never_those_that_are_set() -> None:
