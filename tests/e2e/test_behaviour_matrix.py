@@ -6,32 +6,20 @@ it is that of every side; where it has two, the second is that of Envoy with its
 
 import asyncio
 import json
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import pytest
 
 from tests.clients import raw_http2
-from tests.clients.raw_http import Response
+from tests.fakes.outcomes import ask_all, identity, identity_of, outcome
 from tests.fakes.sides import HARD, HARD_HTTP, SIDES, Sides
-from tests.fakes.stack import Key, Stack
-from tests.fakes.upstream import Sighting
+from tests.fakes.stack import Stack
 
 NO_KEY, WRONG, TWICE, BAD = (
     "No API key found in request",
     "Unauthorized",
     "Duplicate API key found",
     "Bad request",
-)
-IDENTITY = (
-    "x-consumer-id",
-    "x-consumer-username",
-    "x-consumer-custom-id",
-    "x-consumer-groups",
-    "x-credential-identifier",
-    "x-credential-username",
-    "x-anonymous-consumer",
-    "x-authenticated-groups",
 )
 
 
@@ -110,48 +98,6 @@ ROWS = {
 }
 
 
-Answer = tuple[Response, Sighting | None]
-
-
-def outcome(response: Response, sighting: Sighting | None, key: Key) -> str:
-    if sighting is not None:
-        return sighting.target.replace(key.text, "KEY")
-    try:
-        return str(json.loads(response.body)["message"])
-    except ValueError:
-        return str(response.status)
-
-
-def identity(sighting: Sighting) -> list[tuple[str, str]]:
-    """Return all that the upstream could take for an identity, however it is spelled."""
-    return sorted(
-        (name, value)
-        for name, value in sighting.headers
-        if name.replace("_", "-").replace(".", "-") in IDENTITY
-    )
-
-
-def identity_of(key: Key) -> list[tuple[str, str]]:
-    return [
-        ("x-consumer-id", key.consumer_id),
-        ("x-consumer-username", key.username),
-        ("x-credential-identifier", key.id),
-    ]
-
-
-async def ask_all(sides: Sides, lines: Iterable[str | bytes], key: Key) -> dict[str, Answer]:
-    """Send a request to every side, with the key in its place."""
-    filled = [_filled(line, key.text) for line in lines]
-    answers = await asyncio.gather(*(sides.ask(side, *filled) for side in SIDES))
-    return dict(zip(SIDES, answers, strict=True))
-
-
-def _filled(line: str | bytes, key: str) -> str | bytes:
-    if isinstance(line, str):
-        return line.replace("KEY", key)
-    return line.replace(b"KEY", key.encode())
-
-
 @pytest.mark.parametrize("name", ROWS)
 async def test_a_request_comes_to_what_it_should_on_every_side(
     stack: Stack, sides: Sides, name: str
@@ -160,7 +106,7 @@ async def test_a_request_comes_to_what_it_should_on_every_side(
 
     answers = await ask_all(sides, row.lines, key)
 
-    found = {side: outcome(*answer, key) for side, answer in answers.items()}
+    found = {side: outcome(answer, key) for side, answer in answers.items()}
     expected = dict.fromkeys(SIDES, row.plain or row.outcome)
     assert found == expected | {HARD: row.outcome, HARD_HTTP: row.outcome}
     identities = [identity(sighting) for _, sighting in answers.values() if sighting]
