@@ -190,6 +190,7 @@ async def test_leaving_says_not_serving_first_and_finishes_what_is_under_way() -
         leaving = asyncio.create_task(serving.__aexit__(None, None, None))
         assert status(await watch.read()) == HealthCheckResponse.NOT_SERVING
         assert await watch.read() is grpc.aio.EOF
+        await eventually(lambda: is_gone(channel), "the server to take no more checks")
         assert not leaving.done()
         gate.opened.set()
         assert (await under_way).denied_response.status.code == 500
@@ -213,6 +214,14 @@ def serving_on(
         metrics=metrics or NullMetrics(),
         drain_seconds=0.1,
     )
+
+
+async def is_gone(channel: grpc.aio.Channel) -> bool:
+    try:
+        await channel.unary_unary(HEALTH)(b"", timeout=5)
+    except grpc.aio.AioRpcError as error:
+        return error.code() == grpc.StatusCode.UNAVAILABLE
+    return False
 
 
 def status(payload: bytes) -> int:
