@@ -21,6 +21,7 @@ from authsvc.entities import WrappedKey
 from authsvc.errors import RecoveryKeyError, RootKeyError
 from authsvc.keyring import DATA_KEY_LENGTH, generate_key, generate_key_id, is_key_id
 from authsvc.recovery_key import RecoveryKey, RecoveryPrivateKey
+from authsvc.ring_recovery import Recovered, recover_keys
 from authsvc.ring_store import KeyringStore
 from authsvc.root_key import RootKey
 from authsvc.sealing import DATA, INDEX, Sealer
@@ -42,14 +43,6 @@ class ClearKey:
 
     id: str
     key: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """Which keys came back, and which did not."""
-
-    recovered: tuple[str, ...]
-    not_recovered: tuple[str, ...]
 
 
 class Custodian:
@@ -195,25 +188,16 @@ class Custodian:
     async def recover(self, private_key: str) -> Recovered:
         """Bring back every key from its copy, whatever root key it was wrapped by.
 
-        Returns the ids of the data keys; an index key only where it does not come back.
-
         Raises:
             RecoveryKeyError: That is no private key.
         """
         private = await asyncio.to_thread(RecoveryPrivateKey.from_pem, private_key)
-        keys = await self._store.load()
-        anew = [await asyncio.to_thread(self._recovered, key, private) for key in keys]
-        rewrapped = [new or old for old, new in zip(keys, anew, strict=True)]
-        await self._store.rewrap(rewrapped, announce=True)
-        back = [key for key in anew if key is not None]
-        lost = [old for old, new in zip(keys, anew, strict=True) if new is None]
+        back = await recover_keys(self._store, private=private, root_key=self._root_key)
         try:
             await self.reload()
         except RootKeyError:
-            _log.error("the ring does not open yet", missing=[key.id for key in lost])
-        return Recovered(
-            tuple(key.id for key in back if key.purpose == DATA), tuple(key.id for key in lost)
-        )
+            _log.error("the ring does not open yet", missing=list(back.not_recovered))
+        return back
 
     async def keep_copies(self) -> None:
         """Keep every key encrypted to the recovery key also, where that is not so yet.
@@ -253,18 +237,6 @@ class Custodian:
 
     def _open(self, key: WrappedKey) -> bytes:
         return self._root_key.unwrap(key.wrapped, purpose=key.purpose, key_id=key.id)
-
-    def _recovered(self, key: WrappedKey, private: RecoveryPrivateKey) -> WrappedKey | None:
-        if key.recovery is None:
-            _log.warning("key not recovered", key_id=key.id, reason="no copy of it was kept")
-            return None
-        try:
-            opened = private.open_key(key.recovery, purpose=key.purpose, key_id=key.id)
-        except RecoveryKeyError as error:
-            _log.warning("key not recovered", key_id=key.id, reason=str(error))
-            return None
-        wrapped = self._root_key.wrap(opened, purpose=key.purpose, key_id=key.id)
-        return replace(key, wrapped=wrapped)
 
 
 def _opened_ring(exported: str, private_key: str) -> bytes:

@@ -11,19 +11,25 @@ What callers can rely on:
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
+
+import structlog
 
 from authsvc.apikey import ApiKey
 from authsvc.cache import BoundedMap, CredentialCache
 from authsvc.decision import Identity
-from authsvc.errors import KeyringError, StoreUnavailableError
+from authsvc.errors import KeyringError, RootKeyError, StoreUnavailableError
 from authsvc.metrics import AuthMetrics
 from authsvc.sealing import Sealer
 from authsvc.store import Directory, KnownConsumer, KnownCredential
 
 MAX_KEY_LENGTH = 4096  # bytes; what is longer is unknown without being digested
 _MAX_CONSUMERS = 10_000
+_RELOAD_SECONDS = 1.0  # between two loads of the ring that a look-up asks for
+
+_log = structlog.get_logger(__name__)
 
 
 class Freshness(Protocol):
@@ -45,15 +51,19 @@ class Resolver:
         metrics: AuthMetrics,
         cache: CredentialCache | None = None,
         max_waiting: int = 1024,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
         self._sealer = sealer
         self._metrics = metrics
+        self._monotonic = monotonic
         self._cache = cache or CredentialCache()
         self._consumers: BoundedMap[str, KnownConsumer] = BoundedMap(_MAX_CONSUMERS)
         self._credential_flights = _Flights[bytes, Identity | None](max_waiting)
         self._consumer_flights = _Flights[str, KnownConsumer | None](max_waiting)
         self.freshness: Freshness | None = None
+        self.reload_keyring: Callable[[], Awaitable[None]] | None = None
+        self._reloaded_at = float("-inf")
 
     async def find(self, key: ApiKey) -> Identity | None:
         """Return the identity behind a key, expired or not; None if the key is unknown.
@@ -122,13 +132,34 @@ class Resolver:
         found = await self._directory.find_credential(digest)
         if found is None:
             return None
+        if not self._sealer.holds(found.credential):
+            await self._catch_up_with_the_ring()
+        credential = found.credential
         if not self._is_genuine(found, key):
             self._metrics.refused_sealed_value()
+            _log.error(
+                "a stored credential does not open",
+                credential_id=credential.id,
+                consumer_id=credential.consumer_id,
+            )
             raise KeyringError
-        credential = found.credential
         return Identity(
             found.owner, credential.id, credential.expires_at, enabled=credential.enabled
         )
+
+    async def _catch_up_with_the_ring(self) -> None:
+        """Load the ring again: a row may be under a key that the change log is about to tell of.
+
+        Once a second at most, because such a row may also just be damaged.
+        """
+        now = self._monotonic()
+        if self.reload_keyring is None or now - self._reloaded_at < _RELOAD_SECONDS:
+            return
+        self._reloaded_at = now
+        try:
+            await self.reload_keyring()
+        except RootKeyError:
+            _log.error("the keyring does not open with this root key any more")
 
     def _is_genuine(self, found: KnownCredential, key: ApiKey) -> bool:
         if found.owner.consumer.id != found.credential.consumer_id:

@@ -1,10 +1,10 @@
 """Counts what the Admin API does."""
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class AdminCounters:
-    """Counts requests to the Admin API: by method, by the template of the path, by status."""
+    """Counts requests by method, template of the path and status; and what becomes of the ring."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -13,7 +13,29 @@ class AdminCounters:
             ("method", "route", "status"),
             registry=registry,
         )
+        self._rows = Gauge(
+            "tollkeeper_keyring_rotation_rows",
+            "Rows of the keyring's rotation that are left to do, or that do not open.",
+            ("state",),
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
+        self._encryptions = Gauge(
+            "tollkeeper_keyring_encryptions",
+            "How often the active data key has sealed, at most.",
+            multiprocess_mode="livemax",
+            registry=registry,
+        )
 
     def requested(self, *, method: str, route: str, status: int) -> None:
         """Count a request; every label is from a small fixed set."""
         self._requests.labels(method, route, str(status)).inc()
+
+    def rotated(self, *, remaining: int, failed: int) -> None:
+        """Note how far a rotation is."""
+        self._rows.labels("remaining").set(remaining)
+        self._rows.labels("failed").set(failed)
+
+    def counted(self, *, encryptions: int) -> None:
+        """Note how often the active data key has sealed."""
+        self._encryptions.set(encryptions)

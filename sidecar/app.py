@@ -16,6 +16,7 @@ from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
 from authsvc.authenticator import Authenticator
 from authsvc.custodian import Custodian
+from authsvc.encryption_ledger import EncryptionLedger
 from authsvc.extauthz import grpc as grpc_face
 from authsvc.extauthz import http as http_face
 from authsvc.follower import Follower
@@ -24,16 +25,19 @@ from authsvc.policy_source import load_policies
 from authsvc.postgres.database import Database
 from authsvc.resolver import Resolver
 from authsvc.root_key import RootKey
+from authsvc.rotator import Rotator
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
 from sidecar.address import parse_address
 from sidecar.admin.app import create_admin_app
 from sidecar.admin.keyring import KeyringEndpoints
+from sidecar.admin.routing import Endpoint
 from sidecar.admin.server import AdminServer
 from sidecar.control import ChildSpec
 from sidecar.errors import SettingsError, StartupError
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
+from sidecar.ring_upkeep import keep_counted, keep_rotated
 from sidecar.settings import read_recovery_key, read_token
 from sidecar.telemetry import Telemetry
 
@@ -93,6 +97,7 @@ async def _open_authsvc(
         metrics=telemetry.auth,
     )
     resolver.freshness = follower
+    resolver.reload_keyring = reload_keyring
     await stack.enter_async_context(follower.following())
     faces = {"authsvc.http": (settings.http, http_face), "authsvc.grpc": (settings.grpc, grpc_face)}
     for setting, (address, face) in faces.items():
@@ -135,20 +140,11 @@ async def _open_admin(
     if listen is None:
         raise SettingsError("admin.listen: nothing to listen on")
     default = default_policy(spec.settings.authsvc.default_plugin)
-    root_key = _root_key(spec)
-    sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
-    custodian = Custodian(
-        store=stores.keyring,
-        root_key=root_key,
-        sealer=sealer,
-        recovery=read_recovery_key(spec.settings),
-    )
-    following = follow_ring(stores.changes, custodian)
-    stack.push_async_callback(_cancel, asyncio.create_task(following, name="ring-following"))
+    sealer, endpoints = await _open_ring(spec, stores, telemetry, stack)
     app = create_admin_app(
         stores=stores,
         sealer=sealer,
-        keyring=KeyringEndpoints(custodian).endpoints(),
+        keyring=endpoints,
         token=read_token(spec.settings),
         on_request=telemetry.admin.requested,
         key_format=default.key_format if default else None,
@@ -159,6 +155,41 @@ async def _open_admin(
         _listening(AdminServer(app, address=address), "admin.listen", listen)
     )
     return OpenedRole({})
+
+
+async def _open_ring(
+    spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
+) -> tuple[Sealer, list[Endpoint]]:
+    """Open the ring for a process that seals and changes it; keep it up in the background."""
+    settings, root_key = spec.settings, _root_key(spec)
+    sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
+    custodian = Custodian(
+        store=stores.keyring,
+        root_key=root_key,
+        sealer=sealer,
+        recovery=read_recovery_key(settings),
+    )
+    rotator = Rotator(
+        keyring=stores.keyring,
+        rotations=stores.rotation,
+        custodian=custodian,
+        sealer=sealer,
+        metrics=telemetry.admin,
+    )
+    ledger = EncryptionLedger(
+        keyring=stores.keyring,
+        sealer=sealer,
+        max_age_days=settings.keyring.rotate_after_days,
+        metrics=telemetry.admin,
+    )
+    background = {
+        "ring-following": follow_ring(stores.changes, custodian),
+        "ring-counting": keep_counted(ledger),
+        "ring-rotation": keep_rotated(rotator, ledger),
+    }
+    for name, upkeep in background.items():
+        stack.push_async_callback(_cancel, asyncio.create_task(upkeep, name=name))
+    return sealer, KeyringEndpoints(custodian, rotator).endpoints()
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -6,6 +6,7 @@ from authsvc.errors import (
     AuthServiceError,
     DatabaseUrlError,
     PolicyError,
+    RecoveryKeyError,
     RootKeyError,
     SchemaVersionError,
 )
@@ -45,6 +46,7 @@ _EXIT_CODES: dict[type[BaseException], int] = {
     SettingsError: MISCONFIGURED,
     DatabaseUrlError: MISCONFIGURED,
     RootKeyError: MISCONFIGURED,
+    RecoveryKeyError: MISCONFIGURED,
     SchemaVersionError: MISCONFIGURED,
     PolicyError: MISCONFIGURED,
     SidecarError: FAILED,

@@ -33,6 +33,7 @@ class Keyring(msgspec.Struct, frozen=True, kw_only=True):
 
     root_key_file: Text | None = None
     recovery_public_key_file: Text | None = None
+    rotate_after_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 
 
 class Authsvc(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,33 @@ async def bring_up_to_date(url: Secret) -> list[str]:
     return applied
 
 
+@asynccontextmanager
+async def open_keyring(settings: Settings) -> AsyncIterator[KeyringStore]:
+    """Yield the database's keyring alone, whatever root key it was wrapped by.
+
+    Raises:
+        SchemaVersionError: The schema is not this program's.
+        StoreUnavailableError: The database is away.
+        StartupError: The embedded database cannot be had.
+    """
+    async with open_database(settings) as url:
+        await check_schema(url.reveal())
+        async with Database.open(url.reveal(), pool_size=1) as database:
+            yield database.keyring
+
+
+def existing_root_key(settings: Settings) -> RootKey:
+    """Return the root key that the settings give, or that was generated before.
+
+    Raises:
+        SettingsError, RootKeyError: There is none, or it cannot be read.
+    """
+    given = read_root_key(settings)
+    if given is None:
+        given = read_or_generate(Path(settings.data_dir), has_keyring=True)
+    return RootKey.from_base64(given.reveal())
+
+
 async def _root_key(settings: Settings, store: KeyringStore) -> Secret:
     given = read_root_key(settings)
     if given is not None:

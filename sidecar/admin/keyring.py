@@ -6,6 +6,7 @@ A key in clear leaves once, in the answer to ``generate``.  Bodies come as forms
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from authsvc.custodian import ClearKey, Custodian
@@ -14,8 +15,11 @@ from authsvc.errors import (
     RecoveryKeyError,
     RingChangedError,
     RootKeyError,
+    RotationRunningError,
     UniqueViolationError,
 )
+from authsvc.ring_store import Rotation
+from authsvc.rotator import Rotator
 from sidecar.admin.call import Call, Handler, Reply
 from sidecar.admin.operation import JsonSchema, Operation
 from sidecar.admin.payload import Payload
@@ -24,6 +28,7 @@ from sidecar.admin.roles import ADMINS_ONLY, CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
 
 _TEXT: JsonSchema = {"type": "string"}
+_NUMBER: JsonSchema = {"type": "integer"}
 _NO_RECOVERY_KEY = "keyring.recovery_public_key_file is not set"
 _NO_VAULT = "the root key does not come from a vault: keyring.root_key_source says from where"
 
@@ -36,6 +41,16 @@ _RING: JsonSchema = {
     "type": "object",
     "properties": {"ids": {"type": "array", "items": _TEXT}, "active": _TEXT},
     "required": ["ids"],
+}
+_ROTATION: JsonSchema = {
+    "type": "object",
+    "properties": {
+        "status": {"enum": ["none", "running", "done", "incomplete"]},
+        **dict.fromkeys(("purpose", "target"), _TEXT),
+        **dict.fromkeys(("total", "done", "failed", "started_at"), _NUMBER),
+        "finished_at": {"type": ["integer", "null"]},
+    },
+    "required": ["status"],
 }
 _OPERATIONS: Mapping[str, Operation] = {
     "": Operation(summary="Show the ring.", gives=_RING),
@@ -59,6 +74,10 @@ _OPERATIONS: Mapping[str, Operation] = {
         gives={"type": "object"},
         takes=_object("recovery_private_key"),
     ),
+    "/rotate": Operation(
+        summary="Let a new key seal, and bring all rows under it.", status=202, gives=_ROTATION
+    ),
+    "/rotation": Operation(summary="Show how far the rotation is.", gives=_ROTATION),
     "/vault/sync": Operation(summary="Read the root key's vault again.", status=204),
 }
 
@@ -66,12 +85,13 @@ _OPERATIONS: Mapping[str, Operation] = {
 class KeyringEndpoints:
     """What may be done to the ring."""
 
-    def __init__(self, custodian: Custodian) -> None:
+    def __init__(self, custodian: Custodian, rotator: Rotator) -> None:
         self._custodian = custodian
+        self._rotator = rotator
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints."""
-        reading = {"": self._show, "/active": self._show_active}
+        reading = {"": self._show, "/active": self._show_active, "/rotation": self._show_rotation}
         writing = {
             "/generate": self._generate,
             "/activate": self._activate,
@@ -80,6 +100,7 @@ class KeyringEndpoints:
             "/import": self._import,
             "/import/raw": self._import_raw,
             "/recover": self._recover,
+            "/rotate": self._rotate,
             "/vault/sync": _sync,
         }
         return [
@@ -144,9 +165,21 @@ class KeyringEndpoints:
         }
         return Reply(body=body, wrote=True)
 
+    async def _rotate(self, _call: Call) -> Reply:
+        rotation, seq = await self._rotator.begin()
+        return Reply(status=202, body=_shown(rotation), wrote=True, seq=seq)
+
+    async def _show_rotation(self, _call: Call) -> Reply:
+        rotation = await self._rotator.read()
+        return Reply(body={"status": "none"} if rotation is None else _shown(rotation))
+
 
 async def _sync(_call: Call) -> Reply:
     raise plain(400, _NO_VAULT)
+
+
+def _shown(rotation: Rotation) -> dict[str, Any]:
+    return asdict(rotation)
 
 
 def _changed(seq: int | None) -> Reply:
@@ -193,6 +226,7 @@ _STATUSES: dict[type[Exception], int] = {
     KeyInUseError: 409,
     UniqueViolationError: 409,
     RingChangedError: 409,
+    RotationRunningError: 409,
     RecoveryKeyError: 400,
     RootKeyError: 500,
 }

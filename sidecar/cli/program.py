@@ -24,7 +24,10 @@ _COMMANDS = {
     "consumers": Entry("sidecar.cli.consumers:consumers", "Who may call: consumers."),
     "keys": Entry("sidecar.cli.keys:keys", "What they call with: API keys."),
     "acls": Entry("sidecar.cli.acls:acls", "The groups that consumers are in."),
+    "tokens": Entry("sidecar.cli.tokens:tokens", "Who may administrate: tokens with roles."),
+    "audit": Entry("sidecar.cli.audit:audit", "Who changed what, and whether that is untouched."),
     "openapi": Entry("sidecar.cli.openapi:openapi", "Print the Admin API's OpenAPI document."),
+    "keyring": Entry("sidecar.cli.keyring:keyring", "What keys are sealed under: the keyring."),
     "plugins": Entry("sidecar.cli.plugins:plugins", "How requests are checked and reported."),
 }
 

@@ -13,7 +13,6 @@ import pytest
 
 from authsvc.recovery_key import RecoveryKey
 from authsvc.store import Stores
-from sidecar.admin.keyring import KeyringEndpoints
 from tests.conformance.admin_steps import Steps
 from tests.fakes.admin_api import serving
 from tests.fakes.ring import empty_ring, held_ring, recovery_pair
@@ -52,7 +51,4 @@ async def _keyring(stores: Stores, case: dict[str, Any]) -> dict[str, Any]:
     public, _ = recovery_pair()
     await empty_ring(stores)
     held = await held_ring(stores, recovery=RecoveryKey.from_pem(public))
-    return {
-        "sealer": held.sealer,
-        "keyring": KeyringEndpoints(held.custodian).endpoints(),
-    }
+    return {"sealer": held.sealer, "keyring": held.endpoints()}

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -15,8 +16,11 @@ from authsvc.custodian import Custodian
 from authsvc.postgres import Database
 from authsvc.recovery_key import RecoveryKey
 from authsvc.root_key import RootKey
+from authsvc.rotator import Rotator
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
+from sidecar.admin.keyring import KeyringEndpoints
+from sidecar.admin.routing import Endpoint
 from sidecar.keyring_bootstrap import ensure_keyring
 
 ROOT_KEY = RootKey(bytes(range(32)))
@@ -29,6 +33,11 @@ class Held:
 
     custodian: Custodian
     sealer: Sealer
+    rotator: Rotator
+
+    def endpoints(self) -> list[Endpoint]:
+        """The Admin API of this ring."""
+        return KeyringEndpoints(self.custodian, self.rotator).endpoints()
 
 
 async def held_ring(
@@ -38,7 +47,19 @@ async def held_ring(
     await ensure_keyring(stores.keyring, root_key, recovery=recovery)
     sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
     custodian = Custodian(store=stores.keyring, root_key=root_key, sealer=sealer, recovery=recovery)
-    return Held(custodian, sealer)
+    return hold(stores, custodian, sealer)
+
+
+def hold(stores: Stores, custodian: Custodian, sealer: Sealer, **options: Any) -> Held:
+    """Put together what a process has of a ring."""
+    rotator = Rotator(
+        keyring=stores.keyring,
+        rotations=stores.rotation,
+        custodian=custodian,
+        sealer=sealer,
+        **options,
+    )
+    return Held(custodian, sealer, rotator)
 
 
 async def empty_ring(stores: Stores) -> None:

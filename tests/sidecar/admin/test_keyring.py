@@ -10,10 +10,9 @@ import pytest
 from authsvc.custodian import Custodian
 from authsvc.recovery_key import RecoveryKey
 from authsvc.store import Stores
-from sidecar.admin.keyring import KeyringEndpoints
 from tests.clients.admin_client import AdminClient
 from tests.fakes.admin_api import sealer, serving
-from tests.fakes.ring import ANOTHER_ROOT_KEY, Held, empty_ring, held_ring, recovery_pair
+from tests.fakes.ring import ANOTHER_ROOT_KEY, Held, empty_ring, held_ring, hold, recovery_pair
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 PUBLIC, PRIVATE = recovery_pair()
@@ -21,8 +20,7 @@ LEAKED = ("canary", KEY, "PRIVATE KEY")
 
 
 def served(stores: Stores, held: Held) -> Any:
-    endpoints = KeyringEndpoints(held.custodian).endpoints()
-    return serving(stores, sealer=held.sealer, keyring=endpoints)
+    return serving(stores, sealer=held.sealer, keyring=held.endpoints())
 
 
 @pytest.fixture
@@ -208,7 +206,7 @@ async def _without_its_root_key(stores: Stores) -> Held:
         sealer=stranger,
         recovery=RecoveryKey.from_pem(PUBLIC),
     )
-    return Held(custodian, stranger)
+    return hold(stores, custodian, stranger)
 
 
 async def test_a_foreign_private_key_recovers_nothing_and_changes_nothing(
@@ -226,3 +224,27 @@ async def test_a_foreign_private_key_recovers_nothing_and_changes_nothing(
 async def test_without_a_keyring_there_are_no_such_paths(quick: AdminClient) -> None:
     assert (await quick.get("/keyring")).status == 404
     assert (await quick.post("/keyring/generate")).status == 404
+
+
+async def test_a_rotation_begins_at_once_and_shows_how_far_it_is(stores: Stores) -> None:
+    await empty_ring(stores)
+    held = await held_ring(stores)
+    async with served(stores, held) as admin:
+        assert (await admin.get("/keyring/rotation")).json() == {"status": "none"}
+        credential = await make_key(admin)
+        before = await ring(admin)
+        answer = await admin.send("POST", "/keyring/rotate")
+        begun = answer.json()
+        assert answer.status == 202
+        assert (begun["status"], begun["total"], begun["done"]) == ("running", 1, 0)
+        assert await ring(admin) | {"ids": 0} == {"ids": 0, "active": begun["target"]}
+        assert (await admin.send("POST", "/keyring/rotate")).status == 409
+        assert (await admin.post("/keyring/remove", {"key": before["active"]})).status == 409
+
+        await held.rotator.work()
+        over = (await admin.get("/keyring/rotation")).json()
+        assert (over["status"], over["done"], over["failed"]) == ("done", 1, 0)
+        assert over["finished_at"] >= over["started_at"]
+        assert (await admin.post("/keyring/remove", {"key": before["active"]})).status == 204
+        path = f"/key-auths-enc/{credential['id']}"
+        assert (await admin.get(path)).json()["key"] == credential["key"]

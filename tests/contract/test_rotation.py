@@ -1,0 +1,264 @@
+"""Rotations over both kinds of store: rows, rings and processes that come and go."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import asyncpg
+import pytest
+
+from authsvc.apikey import ApiKey
+from authsvc.entities import StoredCredential
+from authsvc.errors import LeaseLostError, RingChangedError, RotationRunningError
+from authsvc.keyring import key_id_of
+from authsvc.ring_store import Batch, Rotation
+from authsvc.store import Stores
+from tests.contract.harness import Clock
+from tests.deadline import eventually
+from tests.fakes.entities import a_consumer, a_wrapped_key, an_id
+from tests.fakes.ring import Held, held_ring, hold
+
+ROWS = 7
+
+
+def a_rotation(target: str, **fields: Any) -> Rotation:
+    chosen = {"purpose": "data", "status": "running", "total": 1, "started_at": 1} | fields
+    return Rotation(target=target, **chosen)
+
+
+async def filled(stores: Stores) -> Held:
+    """Make a ring, and rows under it."""
+    held = await held_ring(stores)
+    await stores.consumers.insert(a_consumer(1))
+    for number in range(1, ROWS + 1):
+        await stores.credentials.insert(sealed(held, number))
+    return held
+
+
+def sealed(held: Held, number: int) -> StoredCredential:
+    return held.sealer.seal(
+        ApiKey.from_text(f"key-{number}"),
+        credential_id=an_id(number),
+        consumer_id=an_id(1),
+        created_at=1,
+    )
+
+
+def another_process(stores: Stores, held: Held, **options: Any) -> Held:
+    """Return what a second process has of the same ring."""
+    return hold(stores, held.custodian, held.sealer, **options)
+
+
+async def rows_by_key(stores: Stores) -> dict[str, int]:
+    return dict(await stores.keyring.usage())
+
+
+async def assert_all_open(stores: Stores, held: Held) -> None:
+    for row in await stores.credentials.page(size=100):
+        number = int(row.id[:8], 16)
+        assert held.sealer.reveal(row) == ApiKey.from_text(f"key-{number}")
+
+
+async def test_every_row_comes_under_the_new_key(stores: Stores) -> None:
+    held = await filled(stores)
+    before = {row.id: row for row in await stores.credentials.page(size=100)}
+    old = held.sealer.active
+    rotation, seq = await held.rotator.begin()
+    assert rotation.target == held.sealer.active != old
+    assert rotation.total == ROWS
+    assert seq == await stores.changes.head()
+    assert await held.rotator.work() is True
+
+    assert await rows_by_key(stores) == {rotation.target: ROWS}
+    await assert_all_open(stores, held)
+    for row in await stores.credentials.page(size=100):
+        assert replace(row, sealed_key=b"") == replace(before[row.id], sealed_key=b"")
+    ended = await stores.rotation.read()
+    assert ended is not None
+    assert (ended.status, ended.done, ended.failed) == ("done", ROWS, 0)
+    assert ended.finished_at is not None
+    assert await held.rotator.work() is False
+    await held.custodian.remove(old)
+
+
+async def test_there_is_one_rotation_at_a_time(stores: Stores) -> None:
+    held = await filled(stores)
+    assert await stores.rotation.read() is None
+    await held.rotator.begin()
+    keys = list(await stores.keyring.load())
+    with pytest.raises(RotationRunningError):
+        await held.rotator.begin()
+    assert list(await stores.keyring.load()) == keys
+    await held.rotator.work()
+    await held.rotator.begin()
+
+
+async def test_another_process_goes_on_where_one_has_died(stores: Stores, clock: Clock) -> None:
+    held = await filled(stores)
+    rotation, _ = await held.rotator.begin()
+    assert await stores.rotation.claim("dead", seconds=0.05)
+    await stores.rotation.reseal(
+        "dead", held.sealer.reseal, under=None, after=None, size=3, seconds=0.05
+    )
+    assert (await rows_by_key(stores))[rotation.target] == 3
+
+    async def taken_over() -> bool:
+        clock.now += 1
+        return await held.rotator.work()
+
+    await eventually(taken_over, "the lease of the dead to end")
+    assert await rows_by_key(stores) == {rotation.target: ROWS}
+    ended = await stores.rotation.read()
+    assert ended is not None
+    assert (ended.status, ended.done) == ("done", ROWS)  # nothing was done twice
+
+
+async def test_only_who_holds_the_lease_changes_rows(stores: Stores) -> None:
+    held = await filled(stores)
+    rotation, _ = await held.rotator.begin()
+    assert await stores.rotation.claim("one", seconds=60)
+    assert await stores.rotation.claim("one", seconds=60)
+    assert await stores.rotation.claim("two", seconds=60) is None
+    batch: dict[str, Any] = {"under": None, "after": None, "size": 3, "seconds": 60}
+    with pytest.raises(LeaseLostError):
+        await stores.rotation.reseal("two", held.sealer.reseal, **batch)
+    with pytest.raises(LeaseLostError):
+        await stores.rotation.finish("two", rotation)
+    assert rotation.target not in await rows_by_key(stores)
+    assert await stores.rotation.reseal("one", held.sealer.reseal, **batch) == Batch(3, 0, an_id(3))
+
+
+async def test_of_many_processes_one_works(stores: Stores) -> None:
+    held = await filled(stores)
+    others = [another_process(stores, held, batch=2) for _ in range(3)]
+    rotation, _ = await held.rotator.begin()
+    worked = await asyncio.gather(*(other.rotator.work() for other in others))
+    assert sorted(worked) == [False, False, True]
+    assert await rows_by_key(stores) == {rotation.target: ROWS}
+
+
+async def test_rows_written_meanwhile_end_under_the_new_key(stores: Stores) -> None:
+    held = await filled(stores)
+    stale = await held_ring(stores)  # does not hear of the rotation
+    working = another_process(stores, held, batch=1)
+    await held.rotator.begin()
+
+    async def write() -> None:
+        for number in range(ROWS + 1, ROWS + 6):
+            await stores.credentials.insert(sealed(stale, number))
+            await stores.credentials.replace(replace(sealed(stale, number - ROWS), tags=("t",)))
+
+    await asyncio.gather(working.rotator.work(), write())
+    await working.rotator.work()
+    left = {row.id for row in await stores.credentials.page(size=100) if is_under(row, stale)}
+    rotation = await stores.rotation.read()
+    assert rotation is not None
+    if left:  # written after the end; the old key cannot be removed under them
+        assert rotation.status == "done"
+    await assert_all_open(stores, held)
+    tagged = [row for row in await stores.credentials.page(size=100) if row.tags == ("t",)]
+    assert len(tagged) == 5
+
+
+def is_under(row: StoredCredential, held: Held) -> bool:
+    return key_id_of(row.sealed_key) == held.sealer.active
+
+
+async def test_a_row_that_does_not_open_is_counted_and_left(stores: Stores) -> None:
+    held = await filled(stores)
+    broken = replace(sealed(held, 3), sealed_key=sealed(held, 4).sealed_key)
+    await stores.credentials.replace(broken)
+    old = held.sealer.active
+    rotation, _ = await held.rotator.begin()
+    await held.rotator.work()
+    ended = await stores.rotation.read()
+    assert ended is not None
+    assert (ended.status, ended.done, ended.failed) == ("incomplete", ROWS - 1, 1)
+    assert await rows_by_key(stores) == {rotation.target: ROWS - 1, old: 1}
+    assert await stores.credentials.get(an_id(3)) == broken
+
+
+async def test_a_target_that_is_no_longer_active_is_given_up(stores: Stores) -> None:
+    held = await filled(stores)
+    old = held.sealer.active
+    await held.rotator.begin()
+    await held.custodian.activate(old)
+    await held.rotator.work()
+    ended = await stores.rotation.read()
+    assert ended is not None
+    assert ended.status == "incomplete"
+    assert await rows_by_key(stores) == {old: ROWS}
+    await held.rotator.begin()
+
+
+async def test_nobody_activates_another_key_within_a_batch(stores: Stores) -> None:
+    held = await filled(stores)
+    await stores.rotation.begin(a_wrapped_key("key00002"), a_rotation("key00002"))
+    await stores.keyring.activate("key00002")
+    await stores.keyring.add(a_wrapped_key("key00003"))
+    await stores.rotation.claim("one", seconds=60)
+    await stores.keyring.activate("key00003")
+    with pytest.raises(RingChangedError):
+        await stores.rotation.reseal(
+            "one", held.sealer.reseal, under=None, after=None, size=1, seconds=60
+        )
+
+
+async def test_what_a_batch_seals_is_counted_before(stores: Stores) -> None:
+    held = await filled(stores)
+    rotation, _ = await held.rotator.begin()
+    await held.rotator.work()
+    [target] = [key for key in await stores.keyring.load() if key.id == rotation.target]
+    assert target.encryptions >= ROWS
+
+
+async def test_rows_that_somebody_holds_are_waited_for_at_the_end(
+    stores: Stores, url: str | None
+) -> None:
+    if url is None:
+        return  # nobody holds a row in memory
+    held = await filled(stores)
+    holder = await asyncpg.connect(url)
+    holding = holder.transaction()
+    await holding.start()
+    await holder.execute("SELECT 1 FROM credentials WHERE id = $1 FOR UPDATE", an_id(2))
+    rotation, _ = await held.rotator.begin()
+    work = asyncio.create_task(held.rotator.work())
+
+    async def all_but_one() -> bool:
+        return (await rows_by_key(stores)).get(rotation.target) == ROWS - 1
+
+    await eventually(all_but_one, "the rows that nobody holds")
+    assert not work.done()
+    await holding.rollback()
+    await holder.close()
+    assert await work
+    assert await rows_by_key(stores) == {rotation.target: ROWS}
+
+
+async def test_a_worker_of_the_rotation_that_is_stopped_leaves_nothing_half_done(
+    stores: Stores, clock: Clock
+) -> None:
+    held = await filled(stores)
+    working = another_process(stores, held, batch=1, lease=0.05)
+    rotation, _ = await held.rotator.begin()
+    work = asyncio.create_task(working.rotator.work())
+    await eventually(_some_done(stores, rotation.target), "a row to be done")
+    work.cancel()
+    await asyncio.wait((work,))
+    await assert_all_open(stores, held)
+
+    async def taken_over() -> bool:
+        clock.now += 1
+        await held.rotator.work()
+        return await rows_by_key(stores) == {rotation.target: ROWS}
+
+    await eventually(taken_over, "another process to go on")
+
+
+def _some_done(stores: Stores, target: str) -> Callable[[], Any]:
+    async def check() -> bool:
+        return target in await rows_by_key(stores)
+
+    return check
