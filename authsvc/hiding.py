@@ -7,7 +7,7 @@ whether or not it was right: a credential under another of the names is one all 
 from dataclasses import dataclass, field
 
 from authsvc.cookies import without_cookies
-from authsvc.locations import AUTHORIZATION, header_names, is_bearer
+from authsvc.locations import AUTHORIZATION, cookie_headers, header_names, is_bearer
 from authsvc.policy import KeyAuthConfig
 from authsvc.query import mentions, without_arguments
 from authsvc.request import Request
@@ -33,7 +33,7 @@ def hide(request: Request, config: KeyAuthConfig) -> Hiding:
     headers = dict.fromkeys(header for name in config.key_names for header in header_names(name))
     names = frozenset(name.encode() for name in config.key_names)
     path = without_arguments(request.path, names) if mentions(request.path, names) else None
-    if config.key_in_bearer and any(map(is_bearer, request.values(AUTHORIZATION))):
+    if config.key_in_bearer and any(map(_holds_bearer, request.values(AUTHORIZATION))):
         headers[AUTHORIZATION] = None
     cookie = _cookies_left(request, names) if config.key_in_cookie else None
     if cookie == "":
@@ -41,9 +41,14 @@ def hide(request: Request, config: KeyAuthConfig) -> Hiding:
     return Hiding(tuple(headers), path, cookie or None)
 
 
+def _holds_bearer(credentials: bytes) -> bool:
+    # Envoy joins several lines with commas, also where it keeps those of other headers apart.
+    return any(map(is_bearer, credentials.split(b",")))
+
+
 def _cookies_left(request: Request, names: frozenset[bytes]) -> str | None:
     """Return the cookies that stay, joined to one header; None if they need not change."""
-    sent = list(request.values(_COOKIE))
+    sent = list(cookie_headers(request, names))
     kept = [without_cookies(header, names) for header in sent]
     if kept == [header.strip() for header in sent]:
         return None

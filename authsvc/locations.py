@@ -5,12 +5,13 @@ that has a value in any location decides, right or wrong.  Duplicates count per 
 and only in the location that is looked at.  A bearer token has no name, and so comes last.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from authsvc.apikey import ApiKey
 from authsvc.body import field_values
-from authsvc.cookies import cookie_values
+from authsvc.cookies import cookie_values, lines_apart
 from authsvc.policy import KeyAuthConfig
 from authsvc.query import query_of, values_of
 from authsvc.request import Request
@@ -68,6 +69,12 @@ def header_names(name: str) -> tuple[str, ...]:
     return (lower, lower.replace("_", "-")) if "_" in lower else (lower,)
 
 
+def cookie_headers(request: Request, names: frozenset[bytes]) -> Iterable[bytes]:
+    """Return the ``cookie`` headers of a request in which cookies of these names are looked for."""
+    headers = request.values("cookie")
+    return lines_apart(headers, names) if request.joined else headers
+
+
 def _header_values(request: Request, name: str) -> list[bytes]:
     names = header_names(name)
     return [value.strip(_BLANKS) for header, value in request.headers if header in names]
@@ -78,7 +85,7 @@ def _other_values(request: Request, config: KeyAuthConfig, name: str) -> list[by
     if not values and config.key_in_body and request.body is not None:
         values = field_values(request.first("content-type"), request.body, name)
     if not values and config.key_in_cookie:
-        values = cookie_values(request.values("cookie"), name)
+        values = cookie_values(cookie_headers(request, frozenset({name.encode()})), name)
     return values
 
 
@@ -92,4 +99,5 @@ def _bearer_key(request: Request) -> FoundKey | NoKey:
         return NoKey.DUPLICATE
     if not tokens or not tokens[0]:
         return NoKey.MISSING
-    return FoundKey(ApiKey(tokens[0]), ambiguous=request.joined and b"," in tokens[0])
+    # Envoy joins these lines also where it keeps others apart.
+    return FoundKey(ApiKey(tokens[0]), ambiguous=b"," in tokens[0])

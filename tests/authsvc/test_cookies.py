@@ -2,7 +2,7 @@
 
 import pytest
 
-from authsvc.cookies import cookie_values, without_cookies
+from authsvc.cookies import cookie_values, lines_apart, without_cookies
 
 VALUES = {
     "one of several": ([b"a=1; apikey=K; b=2"], [b"K"]),
@@ -36,3 +36,17 @@ REMAINDERS = {
 def test_the_other_cookies_stay_as_they_were_sent(name: str) -> None:
     header, expected = REMAINDERS[name]
     assert without_cookies(header, frozenset({b"apikey"})) == expected
+
+
+JOINED = {
+    "two lines": (b"apikey=K,apikey=L", [b"apikey=K", b"apikey=L"]),
+    "with a blank": (b"a=1; b=2, apikey=K; c=3", [b"a=1; b=2", b"apikey=K; c=3"]),
+    "a comma in a value": (b"a=1,2; apikey=K", [b"a=1,2; apikey=K"]),
+    "in front of another name": (b"apikey=K,b=2,xapikey=1", [b"apikey=K,b=2,xapikey=1"]),
+}
+
+
+@pytest.mark.parametrize("name", JOINED)
+def test_lines_are_told_apart_where_one_of_the_names_begins(name: str) -> None:
+    header, expected = JOINED[name]
+    assert list(lines_apart([header], frozenset({b"apikey"}))) == expected

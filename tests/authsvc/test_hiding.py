@@ -147,7 +147,11 @@ def test_a_cookie_is_taken_out_of_the_others(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("credentials", "expected"),
-    [(b"Bearer K", ("apikey", "authorization")), (b"Basic K", ("apikey",))],
+    [
+        (b"Bearer K", ("apikey", "authorization")),
+        (b"Basic K", ("apikey",)),
+        (b"Basic K,Bearer K", ("apikey", "authorization")),  # of two lines
+    ],
 )
 def test_a_bearer_token_is_removed_and_other_credentials_stay(
     credentials: bytes, expected: tuple[str, ...]
