@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 _WITHIN = 10.0  # seconds
+_AT_ONCE = 65_536  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,24 @@ async def send(
 
 
 async def exchange(port: int, request: bytes) -> Response:
-    """Send these bytes, and read until the other side closes."""
+    """Send these bytes, and read until the other side closes: it need not read all of them."""
     async with asyncio.timeout(_WITHIN):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
         try:
-            writer.write(request)
-            await writer.drain()
-            return _parse(await reader.read())
+            return _parse(await _read(reader))
         finally:
             writer.close()
+
+
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    parts = []
+    with suppress(ConnectionError):
+        while part := await reader.read(_AT_ONCE):
+            parts.append(part)
+    if not parts:
+        raise ConnectionResetError("nothing was answered")
+    return b"".join(parts)
 
 
 def _parse(answer: bytes) -> Response:

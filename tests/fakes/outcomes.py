@@ -24,11 +24,17 @@ Answer = tuple[Response, Sighting | None]
 
 
 async def ask_all(
-    sides: Sides, lines: Iterable[str | bytes], key: Key, *, of: Iterable[str] = SIDES
+    sides: Sides,
+    lines: Iterable[str | bytes],
+    key: Key,
+    *,
+    body: bytes = b"",
+    of: Iterable[str] = SIDES,
 ) -> dict[str, Answer]:
     """Send a request to each side, with the key in the place of KEY."""
     filled, asked = [_filled(line, key.text) for line in lines], list(of)
-    answers = await asyncio.gather(*(sides.ask(side, *filled) for side in asked))
+    sent = body.replace(b"KEY", key.text.encode())
+    answers = await asyncio.gather(*(sides.ask(side, *filled, body=sent) for side in asked))
     return dict(zip(asked, answers, strict=True))
 
 

@@ -38,17 +38,23 @@ class Sides:
     ports: Mapping[str, int]
     upstream: Upstream
 
-    async def ask(self, side: str, *lines: str | bytes) -> tuple[Response, Sighting | None]:
-        """Send a request line and header lines; return the answer and what the upstream saw.
+    async def ask(
+        self, side: str, *lines: str | bytes, body: bytes = b""
+    ) -> tuple[Response, Sighting | None]:
+        """Send a request line, header lines and a body; return the answer, and what arrived.
 
-        A request without Host gets one, and every one asks to close the connection.
+        A request without Host gets one, one with a body its length unless it is in chunks, and
+        every one asks to close the connection.
         """
         raw = [line.encode("latin-1") if isinstance(line, str) else line for line in lines]
         raw[0] += b" HTTP/1.1"
-        if not any(line.lower().startswith(b"host:") for line in raw):
+        named = {line.lower().partition(b":")[0] for line in raw}
+        if b"host" not in named:
             raw.append(b"Host: gateway.test")
+        if body and b"transfer-encoding" not in named:
+            raw.append(b"Content-Length: %d" % len(body))
         raw.append(b"Connection: close")
-        response = await exchange(self.ports[side], b"\r\n".join([*raw, b"", b""]))
+        response = await exchange(self.ports[side], b"\r\n".join([*raw, b"", b""]) + body)
         return response, self.upstream.behind(response)
 
 
@@ -74,9 +80,9 @@ def _sides(
     plan = replace(
         stack.plan,
         upstreams=tuple(
-            replace(one, address=address) for one in stack.plan.upstreams if not one.http2
+            replace(one, address=address) if one.name == _UPSTREAM else one
+            for one in stack.plan.upstreams
         ),
-        routes=tuple(route for route in stack.plan.routes if route.upstream == _UPSTREAM),
     )
     over_http = replace(plan, authsvc_http=stack.product.authsvc_http)
     alone = replace(plan, authsvc=_NOBODY)

@@ -125,6 +125,7 @@ async def running_stack(directory: Path, *, workers: int = 1) -> AsyncIterator[S
         yield Stack(database, product, collector, admin, envoy, envoy_log, port, plan)
 
 
+_PLUGINS = ("key-auth-enc", "acl")
 _HIDING = {"hide_credentials": True}
 _ROUTES: Mapping[str, Mapping[str, Any]] = {
     "open": {"paths": ["/"], "service": "web"},
@@ -156,6 +157,18 @@ _ROUTES: Mapping[str, Mapping[str, Any]] = {
     },
     "hosted": {"hosts": ["hosted.test"], "service": "web", "key-auth-enc": {"key_names": ["own"]}},
     "calls": {"paths": ["/"], "service": "calls", "protocols": ["grpc"]},
+    "members": {
+        "paths": ["/members"],
+        "service": "calls",
+        "protocols": ["grpc"],
+        "acl": {"allow": ["members"]},
+    },
+    "nobodies": {
+        "paths": ["/nobodies"],
+        "service": "calls",
+        "protocols": ["grpc"],
+        "key-auth-enc": {"anonymous": "nobody"},
+    },
     "streams": {
         "paths": ["/test.Stream"],
         "service": "calls",
@@ -171,10 +184,11 @@ async def _configure(admin: AdminClient, echo: int, grpc_echo: int, collector: s
     await admin.send("PUT", "/services/calls", calls)
     for name, fields in _ROUTES.items():
         route = {**fields, "service": {"name": fields["service"]}, "strip_path": False}
-        config = route.pop("key-auth-enc", None)
+        plugins = [
+            {"name": plugin, "config": route.pop(plugin)} for plugin in _PLUGINS if plugin in route
+        ]
         await admin.send("PUT", f"/routes/{name}", route)
-        if config is not None:
-            plugin = {"name": "key-auth-enc", "config": config}
+        for plugin in plugins:
             await admin.send("POST", f"/routes/{name}/plugins", plugin)
     moesif = {"application_id": "tests", "api_endpoint": collector, "batch_max_wait": 100}
     await admin.send("POST", "/plugins?wait=applied", {"name": "moesif", "config": moesif})
