@@ -155,6 +155,7 @@ _ROUTES: Mapping[str, Mapping[str, Any]] = {
         "service": "web",
         "key-auth-enc": {**_HIDING, "key_in_body": True},
     },
+    "changing": {"paths": ["/changing"], "service": "web"},
     "hosted": {"hosts": ["hosted.test"], "service": "web", "key-auth-enc": {"key_names": ["own"]}},
     "calls": {"paths": ["/"], "service": "calls", "protocols": ["grpc"]},
     "members": {
