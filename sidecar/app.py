@@ -33,12 +33,13 @@ from sidecar.admin.app import create_admin_app
 from sidecar.admin.keyring import KeyringEndpoints
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.server import AdminServer
+from sidecar.audit_key import open_audit_key
 from sidecar.control import ChildSpec
 from sidecar.errors import SettingsError, StartupError
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
 from sidecar.ring_upkeep import keep_counted, keep_rotated
-from sidecar.settings import read_recovery_key, read_token
+from sidecar.settings import read_recovery_key, read_token, reveals_keys
 from sidecar.telemetry import Telemetry
 
 
@@ -149,6 +150,8 @@ async def _open_admin(
         on_request=telemetry.admin.requested,
         key_format=default.key_format if default else None,
         cors_origins=spec.settings.admin.cors_origins,
+        reveal_keys=reveals_keys(spec.settings),
+        audit_key=await open_audit_key(stores.keyring, _root_key(spec)),
     )
     address = parse_address(listen)
     await stack.enter_async_context(

@@ -24,6 +24,7 @@ from sidecar.settings_checks import (
     read_recovery_key,
     read_root_key,
     read_token,
+    reveals_keys,
     value_of,
     warnings,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "read_root_key",
     "read_token",
     "redacted",
+    "reveals_keys",
     "value_of",
     "warnings",
 ]

@@ -170,6 +170,14 @@ def read_token(settings: Settings) -> Secret | None:
     return token
 
 
+def reveals_keys(settings: Settings) -> bool:
+    """Tell whether the Admin API shows stored keys again."""
+    if settings.admin.reveal_keys is not None:
+        return settings.admin.reveal_keys
+    listen = addresses(settings).get("admin.listen")
+    return listen is not None and is_loopback(listen)
+
+
 def _check_root_key(settings: Settings) -> None:
     if read_root_key(settings) is None and not settings.database.embedded:
         raise FIELDS["keyring.root_key_file"].error("is required with a database of your own")

@@ -57,6 +57,7 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     listen: Text | None = "127.0.0.1:8001"
     token_file: Text | None = None
     cors_origins: tuple[Text, ...] = ()  # such as https://admin.example.com
+    reveal_keys: bool | None = None  # None: where it listens on loopback
 
 
 class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):

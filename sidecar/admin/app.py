@@ -4,6 +4,7 @@ import asyncio
 import platform
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Protocol
 from uuid import uuid4
@@ -12,10 +13,13 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from authsvc.audit import AuditChain, Deed, recording
+from authsvc.keyring import generate_key
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
 from sidecar.admin.applied import AppliedWait
 from sidecar.admin.arguments import Arguments
+from sidecar.admin.audit_endpoint import AuditEndpoints
 from sidecar.admin.call import Call, Reply
 from sidecar.admin.catalogue import (
     entity_endpoints,
@@ -25,15 +29,18 @@ from sidecar.admin.catalogue import (
 )
 from sidecar.admin.cors import Origins
 from sidecar.admin.documents import Clock
+from sidecar.admin.endpoints import AnyResource
 from sidecar.admin.error_responses import problem_of
 from sidecar.admin.guard import Guard
 from sidecar.admin.information import Information, Node, Traffic
+from sidecar.admin.key_concealment import KeyConcealment
 from sidecar.admin.openapi import openapi_endpoint
 from sidecar.admin.payload import Payload, check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
 from sidecar.admin.protocol import invite_body
 from sidecar.admin.roles import Caller, Role
 from sidecar.admin.routing import Endpoint, Match, Routes
+from sidecar.admin.tokens import TokenCallers, token_endpoints
 from sidecar.secret import Secret
 
 MAX_BODY = 10 * 2**20  # bytes, as Kong
@@ -68,6 +75,8 @@ def create_admin_app(
     key_format: str | None = None,
     keyring: Sequence[Endpoint] = (),
     cors_origins: Sequence[str] = (),
+    reveal_keys: bool = True,
+    audit_key: bytes | None = None,
 ) -> web.Application:
     """Make the Admin API.
 
@@ -82,28 +91,52 @@ def create_admin_app(
         key_format: How keys are generated where no global plugin says it.
         keyring: What changes the keyring; none where there is no keyring.
         cors_origins: The origins whose pages may use the API from a browser.
+        reveal_keys: Whether stored keys are shown again, to others than viewers.
+        audit_key: What the audit log is chained under; None: a new key, so that nothing that
+            this process writes can be verified by another.
     """
     traffic = Traffic()
     information = Information(node=node or describe_node(), stores=stores, traffic=traffic)
+    chain = AuditChain(audit_key or generate_key(), clock=clock)
     resources = make_resources(stores, sealer, clock=clock, key_format=key_format)
-    endpoints = [
-        *information.endpoints(),
-        *entity_endpoints(resources, clock=clock),
-        *tag_endpoints(stores),
-        *keyring,
-        *schema_endpoints(resources, clock=clock),
-    ]
-    endpoints.append(openapi_endpoint(endpoints, version=version("tollkeeper")))
-    routes = Routes([*endpoints, information.index(endpoints)])
+    endpoints = [*_endpoints(resources, clock), *_records(stores, chain, clock), *keyring]
     wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
     origins = Origins(cors_origins)
-    guard = Guard(token, origins=origins)
-    front = _Front(guard, routes, wait, origins)
+    callers = TokenCallers(stores.tokens)
+    front = _Front(
+        guard=Guard(token, find_caller=callers.find, origins=origins),
+        routes=_routes(information, endpoints),
+        wait=wait,
+        origins=origins,
+        concealment=KeyConcealment(reveal=reveal_keys),
+        chain=chain,
+    )
     boundary = _boundary(traffic, on_request, origins)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[boundary])
-    app[GUARDED] = guard.asks_for_token
+    app[GUARDED] = token is not None
     app.router.add_route("*", "/{path:.*}", front.answer, expect_handler=invite_body)
     return app
+
+
+def _routes(information: Information, endpoints: list[Endpoint]) -> Routes:
+    known = [*information.endpoints(), *endpoints]
+    known.append(openapi_endpoint(known, version=version("tollkeeper")))
+    return Routes([*known, information.index(known)])
+
+
+def _endpoints(resources: dict[str, AnyResource], clock: Clock) -> list[Endpoint]:
+    return [
+        *entity_endpoints(resources, clock=clock),
+        *schema_endpoints(resources, clock=clock),
+    ]
+
+
+def _records(stores: Stores, chain: AuditChain, clock: Clock) -> list[Endpoint]:
+    return [
+        *tag_endpoints(stores),
+        *token_endpoints(stores.tokens, clock=clock),
+        *AuditEndpoints(stores.audit, chain).endpoints(),
+    ]
 
 
 def describe_node(configuration: Mapping[str, Any] | None = None) -> Node:
@@ -119,11 +152,22 @@ def describe_node(configuration: Mapping[str, Any] | None = None) -> Node:
 class _Front:
     """From an HTTP request to a handler's reply, in Kong's order of checks."""
 
-    def __init__(self, guard: Guard, routes: Routes, wait: AppliedWait, origins: Origins) -> None:
+    def __init__(
+        self,
+        *,
+        guard: Guard,
+        routes: Routes,
+        wait: AppliedWait,
+        origins: Origins,
+        concealment: KeyConcealment,
+        chain: AuditChain,
+    ) -> None:
         self._guard = guard
         self._routes = routes
         self._wait = wait
         self._origins = origins
+        self._concealment = concealment
+        self._chain = chain
 
     async def answer(self, request: web.Request) -> web.Response:
         headers = _headers(request)
@@ -168,10 +212,27 @@ class _Front:
             arguments=arguments,
             payload=payload,
         )
-        reply = await handler(call)
+        with recording(_deed(request, match, caller), self._chain):
+            reply = await handler(call)
         if wanted:
             await self._wait.wait(reply)
-        return reply
+        body = self._concealment.applied(
+            reply,
+            caller=caller,
+            method=request.method,
+            operation=match.endpoint.operation(request.method),
+        )
+        return replace(reply, body=body)
+
+
+def _deed(request: web.Request, match: Match, caller: Caller) -> Deed:
+    return Deed(
+        who=caller.name,
+        role=caller.role,
+        source=request.remote or "unix",
+        method=request.method,
+        route=match.endpoint.template,
+    )
 
 
 def _check_role(caller: Caller, needed: Role) -> None:

@@ -31,6 +31,9 @@ LOCAL = Caller("local", Role.ADMIN)
 """Whoever asks from this host, where no token is asked for."""
 
 _BROWSER = Caller("preflight", Role.VIEWER)
+RESERVED_NAMES = frozenset({OWNER.name, LOCAL.name, _BROWSER.name})
+"""What no created token may be named: who did something must be plain."""
+
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")

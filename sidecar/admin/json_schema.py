@@ -13,6 +13,10 @@ from sidecar.admin.schema import Schema
 
 JsonDocument = dict[str, Any]
 _LONGEST_TTL = 100_000_000
+_HINT: JsonDocument = {
+    "type": ["string", "null"],
+    "description": "How it begins, for who may not see it.",
+}
 _ID: JsonDocument = {"type": "string", "format": "uuid"}
 
 
@@ -22,6 +26,8 @@ def shown(schema: Schema) -> JsonDocument:
     if schema.ttl:
         properties["ttl"] = {"type": ["integer", "null"], "minimum": 0}
     required = [name for name in properties if name not in schema.quiet]
+    hints = {f"{name}_hint": _HINT for name, known in schema.fields.items() if known.secret}
+    properties |= hints
     return {"type": "object", "required": required, "properties": properties}
 
 

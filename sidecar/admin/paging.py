@@ -5,6 +5,7 @@ A page begins after an id, so pages stay right while entities come and go.
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -58,6 +59,22 @@ def page_start(arguments: Arguments, *, parts: int = 1) -> Position | None:
     if not fits:
         raise invalid_offset(printable(given), "no position")
     return [position[0].lower(), *position[1:]]
+
+
+def numbered_start(arguments: Arguments) -> int:
+    """Return the number that the page of a numbered list begins after, 0 for the first page.
+
+    Raises:
+        ProblemError: The offset is not one that ``encode_offset`` could have made.
+    """
+    if not arguments.has("offset"):
+        return 0
+    given = arguments.first("offset") or ""
+    position = _decode(given)
+    fits = isinstance(position, list) and len(position) == 1 and isinstance(position[0], str)
+    if not fits or not re.fullmatch(r"[0-9]{1,18}", position[0]):
+        raise invalid_offset(printable(given), "no position")
+    return int(position[0])
 
 
 def encode_offset(position: Sequence[str]) -> str:

@@ -35,6 +35,10 @@ class Endpoint:
         """Return what answers a method; HEAD is answered as GET."""
         return self.handlers.get("GET" if method == "HEAD" else method)
 
+    def operation(self, method: str) -> Operation | None:
+        """Return what a method takes and gives, None: it does not say."""
+        return self.operations.get("GET" if method == "HEAD" else method)
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -56,6 +56,8 @@ def _cell(name: str, value: Any) -> str:
         return "-"
     if name in _TIMES and isinstance(value, int):
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    if name == "at" and isinstance(value, int):  # milliseconds
+        return _cell("created_at", value // 1000)
     if isinstance(value, Mapping) and set(value) == {"id"}:  # a reference
         return _cell("id", value["id"])
     if isinstance(value, list) and all(isinstance(each, str) for each in value):

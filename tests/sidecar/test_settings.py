@@ -68,6 +68,7 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         "https://a.example, http://b:1",
         ("https://a.example", "http://b:1"),
     ),
+    "admin.reveal_keys": (False, "false", False),
     "diagnostics.listen": ("0.0.0.0:1", "0.0.0.0:1", "0.0.0.0:1"),
     "log.level": ("debug", "debug", "debug"),
     "log.format": ("text", "text", "text"),
@@ -132,7 +133,12 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
             "default_plugin": {},
         },
         "analytics": {"grpc": "127.0.0.1:9193"},
-        "admin": {"listen": "127.0.0.1:8001", "token_file": None, "cors_origins": []},
+        "admin": {
+            "listen": "127.0.0.1:8001",
+            "token_file": None,
+            "cors_origins": [],
+            "reveal_keys": None,
+        },
         "diagnostics": {"listen": "127.0.0.1:9190"},
         "log": {"level": "info", "format": "json"},
     }
