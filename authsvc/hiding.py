@@ -43,7 +43,7 @@ def hide(request: Request, config: KeyAuthConfig) -> Hiding:
 
 def _holds_bearer(credentials: bytes) -> bool:
     # Envoy joins several lines with commas, also where it keeps those of other headers apart.
-    return any(map(is_bearer, credentials.split(b",")))
+    return is_bearer(credentials) or any(map(is_bearer, credentials.split(b",")))
 
 
 def _cookies_left(request: Request, names: frozenset[bytes]) -> str | None:

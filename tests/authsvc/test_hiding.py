@@ -87,10 +87,14 @@ requests = st.builds(
 def hidden(request: Request, config: KeyAuthConfig) -> Request:
     """Do what Envoy does with what is to be hidden."""
     change = hide(request, config)
+    headers = [line for line in request.headers if line[0] not in change.headers]
+    if change.cookie is not None:
+        headers = [line for line in headers if line[0] != "cookie"]
+        headers.append(("cookie", change.cookie.encode()))
     return replace(
         request,
         path=request.path if change.path is None else change.path,
-        headers=tuple(line for line in request.headers if line[0] not in change.headers),
+        headers=tuple(headers),
     )
 
 
@@ -151,6 +155,7 @@ def test_a_cookie_is_taken_out_of_the_others(name: str) -> None:
         (b"Bearer K", ("apikey", "authorization")),
         (b"Basic K", ("apikey",)),
         (b"Basic K,Bearer K", ("apikey", "authorization")),  # of two lines
+        (b"Bearer ,K", ("apikey", "authorization")),  # a key that begins with a comma
     ],
 )
 def test_a_bearer_token_is_removed_and_other_credentials_stay(
@@ -158,3 +163,26 @@ def test_a_bearer_token_is_removed_and_other_credentials_stay(
 ) -> None:
     request = Request(method="GET", path="/", headers=(("authorization", credentials),))
     assert hide(request, replace(HIDING, key_in_bearer=True)) == Hiding(expected)
+
+
+COOKIE_PIECES = ["apikey=K", "apikey=", "x-key=L", "a=1", ";", "; ", ",", ", ", "apikey", " ", '"']
+CREDENTIAL_PIECES = ["Bearer K", "bearer ", "Basic x", ",", ", ", " "]
+carriers = st.one_of(
+    st.tuples(st.just("cookie"), st.lists(st.sampled_from(COOKIE_PIECES), max_size=6)),
+    st.tuples(st.just("authorization"), st.lists(st.sampled_from(CREDENTIAL_PIECES), max_size=4)),
+)
+
+
+@given(st.lists(carriers, max_size=4), configs, st.booleans(), st.booleans())
+def test_afterwards_no_key_can_be_found_in_cookies_and_bearer_tokens_either(
+    sent: list[tuple[str, list[str]]], config: KeyAuthConfig, joined: bool, bearer: bool
+) -> None:
+    config = replace(config, key_in_cookie=not bearer, key_in_bearer=bearer)
+    lines = [(name, "".join(pieces).encode()) for name, pieces in sent]
+    if joined:
+        names = dict(lines)
+        lines = [(one, b",".join(value for name, value in lines if name == one)) for one in names]
+    request = Request(method="GET", path="/", headers=tuple(lines), joined=joined)
+    after = hidden(request, config)
+    assert find_key(after, config) is NoKey.MISSING
+    assert find_key(replace(after, joined=False), config) is NoKey.MISSING
