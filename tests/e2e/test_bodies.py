@@ -175,3 +175,13 @@ async def test_chunks_of_any_number_arrive_whole(
     assert {
         side: sighting and sighting.body == body for side, (_, sighting) in answers.items()
     } == (dict.fromkeys(ASKED, True))
+
+
+async def test_no_client_says_that_a_body_is_whole(stack: Stack, sides: Sides) -> None:
+    key = await stack.new_key()
+    sent = b"".join(chunks(pad(30, before=b"apikey=" + key.text.encode() + b"&a="), 1000))
+    lines = [f"POST {BODIES}", FORM, CHUNKED, "x-envoy-auth-partial-body: false"]
+
+    answers = await ask_all(sides, lines, key, body=sent, of=ASKED)
+
+    assert {outcome(answer, key) for answer in answers.values()} == {NO_KEY}

@@ -14,9 +14,11 @@ import pytest
 
 from sidecar.admin_client import AdminRefusedError
 from sidecar.postgres_binaries import find_binaries
-from tests.clients.raw_http import send
+from tests.clients import raw_http2
+from tests.clients.raw_http import get, send
 from tests.deadline import eventually
 from tests.fakes.processes import descendants
+from tests.fakes.sides import HARD_HTTP, PLAIN_HTTP, Sides
 from tests.fakes.stack import Stack
 
 
@@ -32,8 +34,8 @@ def forms(key: str) -> Iterator[bytes]:
         yield encoded[2 * shift : len(encoded) // 4 * 4 - 4]
 
 
-async def plant(stack: Stack, key: str, wrong: str) -> int:
-    """Send both keys in every way; return how many requests that were."""
+async def plant(port: int, key: str, wrong: str) -> int:
+    """Send both keys in every way to an Envoy; return how many requests that were."""
     requests = [
         ("/", [f"apikey: {key}"]),
         ("/", [f"apikey: {wrong}"]),
@@ -56,9 +58,10 @@ async def plant(stack: Stack, key: str, wrong: str) -> int:
         ("/", [f"referer: http://a.test/?apikey={key}"]),
     ]
     for target, headers in requests:
-        await stack.get(target, *headers)
-    await send(stack.port, "/", method="POST", body=f"apikey={key}".encode())
-    return len(requests) + 1
+        await get(port, target, *headers)
+    await send(port, "/", method="POST", body=f"apikey={key}".encode())
+    await raw_http2.ask(port, f"/\xff?apikey={key}", (b"x-other", wrong.encode()))
+    return len(requests) + 2
 
 
 async def refuse(stack: Stack, key: str) -> str:
@@ -97,18 +100,24 @@ def _connection(url: str) -> dict[str, str]:
     }
 
 
-async def test_a_key_is_found_nowhere_whatever_became_of_the_request(stack: Stack) -> None:
+async def test_a_key_is_found_nowhere_whatever_became_of_the_request(
+    stack: Stack, sides: Sides
+) -> None:
     key, unseen = await stack.new_key(), await stack.new_key()
     chosen = await stack.new_key(key=f"chosen-{secrets.token_hex(16)}")
     wrong = secrets.token_hex(16)
     told = len(stack.collector.events)
 
-    sent = await plant(stack, key.text, wrong) + await plant(stack, chosen.text, wrong)
+    sent = await plant(stack.port, key.text, wrong) + await plant(stack.port, chosen.text, wrong)
+    for side in (HARD_HTTP, PLAIN_HTTP):
+        sent += await plant(sides.ports[side], key.text, wrong)
     refusals = await refuse(stack, chosen.text)
     dumped = await dump(stack)
     await stack.database.kill()
     try:
-        sent += await plant(stack, key.text, wrong) + await plant(stack, unseen.text, wrong)
+        sent += await plant(stack.port, key.text, wrong)
+        sent += await plant(stack.port, unseen.text, wrong)
+        sent += await plant(sides.ports[PLAIN_HTTP], unseen.text, wrong)
     finally:
         await stack.database.start()
     await eventually(lambda: len(stack.collector.events) >= told + sent, "all events", within=60)
