@@ -53,6 +53,7 @@ class Follower:
         self._monotonic = monotonic
         self._seq = 0
         self._read_at = float("-inf")
+        self._is_away = False
 
     @property
     def is_fresh(self) -> bool:
@@ -106,8 +107,7 @@ class Follower:
                 await self._feed.wait(POLL_SECONDS if self.is_fresh else POLL_SECONDS / 4)
                 await self.catch_up()
             except StoreUnavailableError:
-                self._metrics.followed(connected=False, seq=self._seq)
-                _log.warning("change log not read")
+                self._note_outage()
                 await asyncio.sleep(POLL_SECONDS / 4)
             except Exception:  # noqa: BLE001 - see below
                 # A bug, or a ring that the root key does not open, must not leave a worker
@@ -149,3 +149,12 @@ class Follower:
     async def _report(self) -> None:
         await self._board.report(self._worker, self._seq)
         self._metrics.followed(connected=True, seq=self._seq)
+        if self._is_away:
+            _log.info("change log read again")
+        self._is_away = False
+
+    def _note_outage(self) -> None:
+        self._metrics.followed(connected=False, seq=self._seq)
+        if not self._is_away:  # once, not with every try
+            _log.warning("change log not read; going on with what is in memory")
+        self._is_away = True
