@@ -4,6 +4,7 @@ Errors are one line for the operator; they carry what the API says of itself, an
 sent or received otherwise, because keys are in there.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -95,10 +96,20 @@ class AdminClient:
 
 
 @asynccontextmanager
-async def open_admin(url: str, *, token: Secret | None = None) -> AsyncIterator[AdminClient]:
-    """Open a client of the Admin API at a URL such as ``http://127.0.0.1:8001``."""
+async def open_admin(
+    url: str, *, token: Secret | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[AdminClient]:
+    """Open a client of the Admin API at a URL such as ``http://127.0.0.1:8001``.
+
+    ``tls`` says whom to trust, and what to show; None: whom the machine trusts, and nothing.
+    """
     headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
-    async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers, trust_env=False) as session:
+    async with aiohttp.ClientSession(
+        timeout=_TIMEOUT,
+        headers=headers,
+        trust_env=False,
+        connector=aiohttp.TCPConnector(ssl=tls or True),
+    ) as session:
         yield AdminClient(session, url.rstrip("/"))
 
 

@@ -39,7 +39,7 @@ from sidecar.errors import SettingsError, StartupError
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
 from sidecar.ring_upkeep import keep_counted, keep_rotated
-from sidecar.settings import read_recovery_key, read_token, reveals_keys
+from sidecar.settings import admin_tls, read_recovery_key, read_token, reveals_keys
 from sidecar.telemetry import Telemetry
 
 
@@ -155,7 +155,9 @@ async def _open_admin(
     )
     address = parse_address(listen)
     await stack.enter_async_context(
-        _listening(AdminServer(app, address=address), "admin.listen", listen)
+        _listening(
+            AdminServer(app, address=address, tls=admin_tls(spec.settings)), "admin.listen", listen
+        )
     )
     return OpenedRole({})
 

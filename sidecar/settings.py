@@ -10,7 +10,7 @@ Precedence: defaults < YAML file < environment < flags.  What callers can rely o
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -20,6 +20,7 @@ from sidecar.secret import MASK, Secret
 from sidecar.settings_checks import (
     FIELDS,
     addresses,
+    admin_tls,
     check,
     read_recovery_key,
     read_root_key,
@@ -39,6 +40,7 @@ from sidecar.settings_model import (
     Keyring,
     Log,
     Settings,
+    Tls,
 )
 from sidecar.settings_sources import CONFIG_VARIABLE, read_environment, read_file
 
@@ -54,7 +56,9 @@ __all__ = [
     "Log",
     "Settings",
     "SettingsError",
+    "Tls",
     "addresses",
+    "admin_tls",
     "decode_secret",
     "encode_secret",
     "load",
@@ -66,6 +70,8 @@ __all__ = [
     "value_of",
     "warnings",
 ]
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 _NO_FLAGS: Mapping[str, object] = MappingProxyType({})
 
@@ -113,14 +119,28 @@ def encode_secret(value: object) -> str:
 
 
 def _build(given: Mapping[str, object]) -> Settings:
-    sections: dict[str, dict[str, Any]] = {}
-    top: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     for name, value in given.items():
-        section, dot, field = name.rpartition(".")
-        (sections.setdefault(section, {}) if dot else top)[field] = FIELDS[name].convert(value)
-    for name, values in sections.items():
-        top[name] = _SECTIONS[name](**values)
-    return Settings(**top)
+        *sections, field = name.split(".")
+        place = document
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[field] = FIELDS[name].convert(value)
+    return _made(Settings, document)
+
+
+def _made(struct: type[S], values: Mapping[str, Any]) -> S:
+    sections = {
+        info.name: info.type
+        for info in msgspec.structs.fields(struct)
+        if isinstance(info.type, type) and issubclass(info.type, msgspec.Struct)
+    }
+    return struct(
+        **{
+            name: _made(sections[name], value) if name in sections else value
+            for name, value in values.items()
+        }
+    )
 
 
 def _mask(value: object) -> str:
@@ -129,10 +149,3 @@ def _mask(value: object) -> str:
     if text == DB_LESS:
         return text
     return f"{scheme}://{MASK}" if separator else MASK
-
-
-_SECTIONS: Mapping[str, type[msgspec.Struct]] = {
-    info.name: info.type
-    for info in msgspec.structs.fields(Settings)
-    if isinstance(info.type, type) and issubclass(info.type, msgspec.Struct)
-}

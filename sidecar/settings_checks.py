@@ -5,6 +5,7 @@ not stay so.  Neither shows a value.
 """
 
 import re
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from sidecar.secret_file import is_open_to_others, read_secret
 from sidecar.settings_fields import Field, fields_of
 from sidecar.settings_model import DB_LESS, Settings
 from sidecar.strict_yaml import shown_name
+from sidecar.tls import server_context
 
 FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
@@ -38,7 +40,7 @@ def check(settings: Settings) -> None:
 
 def warnings(settings: Settings) -> Iterator[str]:
     """Yield what an operator should mend, one line each."""
-    for name in ("keyring.root_key_file", "admin.token_file"):
+    for name in ("keyring.root_key_file", "admin.token_file", "admin.tls.key_file"):
         path = value_of(settings, name)
         if isinstance(path, str) and is_open_to_others(path):
             yield f"{name}: the file is open to other users; make it 0600"
@@ -193,6 +195,25 @@ def _check_token(settings: Settings) -> None:
         raise FIELDS["admin.token_file"].error("is required unless admin.listen is on loopback")
 
 
+def admin_tls(settings: Settings) -> ssl.SSLContext | None:
+    """Return how the Admin API speaks TLS, None: it does not.
+
+    Raises:
+        SettingsError: A file is missing, or cannot be used.
+    """
+    tls = settings.admin.tls
+    return server_context(
+        cert_file=tls.cert_file,
+        key_file=tls.key_file,
+        client_ca_file=tls.client_ca_file,
+        name="admin.tls",
+    )
+
+
+def _check_tls(settings: Settings) -> None:
+    admin_tls(settings)
+
+
 def _check_origins(settings: Settings) -> None:
     for origin in settings.admin.cors_origins:
         if not _ORIGIN.fullmatch(origin):
@@ -227,5 +248,6 @@ _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_recovery_key,
     _check_token,
     _check_origins,
+    _check_tls,
     _check_default_plugin,
 )

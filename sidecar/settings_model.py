@@ -51,6 +51,14 @@ class Analytics(msgspec.Struct, frozen=True, kw_only=True):
     grpc: Text | None = "127.0.0.1:9193"
 
 
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener shows, and asks of its clients. Without certificate and key: no TLS."""
+
+    cert_file: Text | None = None
+    key_file: Text | None = None
+    client_ca_file: Text | None = None  # whose certificates a client must bring
+
+
 class Admin(msgspec.Struct, frozen=True, kw_only=True):
     """The Admin API; None: off. Without a token only loopback may reach it."""
 
@@ -58,6 +66,7 @@ class Admin(msgspec.Struct, frozen=True, kw_only=True):
     token_file: Text | None = None
     cors_origins: tuple[Text, ...] = ()  # such as https://admin.example.com
     reveal_keys: bool | None = None  # None: where it listens on loopback
+    tls: Tls = Tls()
 
 
 class Diagnostics(msgspec.Struct, frozen=True, kw_only=True):

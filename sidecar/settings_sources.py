@@ -5,7 +5,7 @@ No error shows a value.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,8 @@ def read_file(path: Path, fields: Mapping[str, Field]) -> dict[str, object]:
     Raises:
         SettingsError: It cannot be read, is not YAML, or sets something that does not exist.
     """
-    sections = {name.partition(".")[0] for name in fields if "." in name}
-    given: dict[str, object] = {}
-    for name, value in _document(path).items():
-        if name not in sections:
-            given[str(name)] = value
-        elif isinstance(value, dict):
-            given |= {f"{name}.{inner}": each for inner, each in value.items()}
-        else:
-            raise SettingsError(f"{name}: expected a section (leave it out for its defaults)")
+    sections = {name[:at] for name in fields for at, letter in enumerate(name) if letter == "."}
+    given = dict(_flat(_document(path), sections))
     for name in given:
         if name not in fields:
             hint = suggestion(name, [*fields, *sorted(sections)])
@@ -69,6 +62,19 @@ def read_environment(environ: Mapping[str, str], fields: Mapping[str, Field]) ->
             _refuse_both(field, environ)
             given[field.name] = read_secret(environ[variable], name=variable).reveal()
     return given
+
+
+def _flat(
+    document: dict[Any, Any], sections: set[str], prefix: str = ""
+) -> Iterator[tuple[str, object]]:
+    for inner, value in document.items():
+        name = f"{prefix}{inner}"
+        if name not in sections:
+            yield name, value
+        elif isinstance(value, dict):
+            yield from _flat(value, sections, f"{name}.")
+        else:
+            raise SettingsError(f"{name}: expected a section (leave it out for its defaults)")
 
 
 def _document(path: Path) -> dict[Any, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -18,14 +19,17 @@ _MAX_LINE = 32 * 2**10  # bytes of a request line: the longest key, percent-enco
 
 
 class AdminServer:
-    """Listens while it is entered.
+    """Listens while it is entered; with ``tls`` it speaks nothing else.
 
     Entering raises ``OSError`` if the address cannot be had, and ``SettingsError`` if others than
     this host could reach it without a token.
     """
 
-    def __init__(self, app: web.Application, *, address: Address) -> None:
+    def __init__(
+        self, app: web.Application, *, address: Address, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._app = app
+        self._tls = tls
         self._address = address
         self._bound = address
         self._stack = AsyncExitStack()
@@ -73,8 +77,9 @@ class AdminServer:
             )
 
         if isinstance(self._address, UnixAddress):
-            return await loop.create_unix_server(connection, self._address.path)
-        return await loop.create_server(connection, self._address.host, self._address.port)
+            return await loop.create_unix_server(connection, self._address.path, ssl=self._tls)
+        host, port = self._address.host, self._address.port
+        return await loop.create_server(connection, host, port, ssl=self._tls)
 
 
 def _bound(listener: asyncio.Server, address: Address) -> Address:

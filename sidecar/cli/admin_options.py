@@ -15,6 +15,7 @@ from sidecar.admin_client import AdminClient, AdminRefusedError, open_admin
 from sidecar.secret_file import read_secret
 from sidecar.settings_checks import FIELDS
 from sidecar.settings_sources import ADMIN_URL_VARIABLE
+from sidecar.tls import client_context
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Callable[..., Any])
@@ -44,12 +45,14 @@ def ask(question: Callable[[AdminClient], Awaitable[T]]) -> T:
     """
 
     async def answer() -> T:
-        async with open_admin(url, token=token) as admin:
+        async with open_admin(url, token=token, tls=tls) as admin:
             return await question(admin)
 
     url = _given("admin_url") or os.environ.get(ADMIN_URL_VARIABLE) or _DEFAULT_URL
     token_file = _given("token_file") or os.environ.get(_TOKEN_VARIABLE)
     token = read_secret(token_file, name="--token-file") if token_file else None
+    ca_file, cert_file = _given("ca_file"), _given("client_cert_file")
+    tls = client_context(ca_file=ca_file, cert_file=cert_file) if ca_file or cert_file else None
     return asyncio.run(answer())
 
 
@@ -99,6 +102,18 @@ _OPTIONS = (
         expose_value=False,
         callback=_remember,
         help=f"The file with its token, if it asks for one.  [env: {_TOKEN_VARIABLE}]",
+    ),
+    click.option(
+        "--ca-file",
+        expose_value=False,
+        callback=_remember,
+        help="Whom to trust, in PEM.  [default: whom this machine trusts]",
+    ),
+    click.option(
+        "--client-cert-file",
+        expose_value=False,
+        callback=_remember,
+        help="A certificate to show, with its key, in PEM.",
     ),
     click.option(
         "--output",

@@ -10,6 +10,7 @@ import yaml
 
 from sidecar.secret import Secret
 from sidecar.settings import FIELDS, Settings, SettingsError, load, redacted, value_of
+from tests.fakes.certificates import Authority
 
 ROOT_KEY = base64.b64encode(bytes(range(32))).decode()
 CANARY = "canary4711"
@@ -69,14 +70,22 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         ("https://a.example", "http://b:1"),
     ),
     "admin.reveal_keys": (False, "false", False),
+    "admin.tls.cert_file": ("{cert}", "{cert}", "{cert}"),
+    "admin.tls.key_file": ("{key}", "{key}", "{key}"),
+    "admin.tls.client_ca_file": ("{ca}", "{ca}", "{ca}"),
     "diagnostics.listen": ("0.0.0.0:1", "0.0.0.0:1", "0.0.0.0:1"),
     "log.level": ("debug", "debug", "debug"),
     "log.format": ("text", "text", "text"),
 }
 # What else must be set for the example to be allowed.
 COMPANIONS = {
-    "database.url": {"keyring": {"root_key_file": "{root_key}"}},
-    "authsvc.grpc": {},
+    "database.url": {"keyring.root_key_file": "{root_key}"},
+    "admin.tls.cert_file": {"admin.tls.key_file": "{key}"},
+    "admin.tls.key_file": {"admin.tls.cert_file": "{cert}"},
+    "admin.tls.client_ca_file": {
+        "admin.tls.cert_file": "{cert}",
+        "admin.tls.key_file": "{key}",
+    },
 }
 
 
@@ -85,8 +94,18 @@ def test_every_setting_has_an_example() -> None:
 
 
 @pytest.fixture
-def places(root_key_file: Path, token_file: Path) -> dict[str, str]:
-    return {"{root_key}": str(root_key_file), "{token}": str(token_file)}
+def places(
+    root_key_file: Path, token_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    authority = Authority(tmp_path_factory.mktemp("tls"))
+    pair = authority.issue("server")
+    return {
+        "{root_key}": str(root_key_file),
+        "{token}": str(token_file),
+        "{cert}": str(pair.cert),
+        "{key}": str(pair.key),
+        "{ca}": str(authority.cert),
+    }
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -94,10 +113,9 @@ def test_every_setting_can_come_from_the_file(
     tmp_path: Path, places: dict[str, str], name: str
 ) -> None:
     value, _, expected = EXAMPLES[name]
-    document = nested(name, places.get(str(value), value))
-    for section, fields in COMPANIONS.get(name, {}).items():
-        document[section] = {field: places.get(text, text) for field, text in fields.items()}
-    settings = from_yaml(tmp_path, yaml.safe_dump(document))
+    settings = from_yaml(
+        tmp_path, yaml.safe_dump(nested({name: value} | COMPANIONS.get(name, {}), places))
+    )
     assert value_of(settings, name) == places.get(str(expected), expected)
 
 
@@ -106,18 +124,21 @@ def test_every_setting_can_come_from_the_environment(
     tmp_path: Path, places: dict[str, str], name: str
 ) -> None:
     _, text, expected = EXAMPLES[name]
-    companions = {
-        section: {field: places.get(text, text) for field, text in fields.items()}
-        for section, fields in COMPANIONS.get(name, {}).items()
-    }
+    companions = nested(COMPANIONS.get(name, {}), places)
     environ = {FIELDS[name].variable: places.get(text, text)}
     settings = from_yaml(tmp_path, yaml.safe_dump(companions), environ)
     assert value_of(settings, name) == places.get(str(expected), expected)
 
 
-def nested(name: str, value: Any) -> dict[str, Any]:
-    section, dot, field = name.partition(".")
-    return {section: {field: value}} if dot else {section: value}
+def nested(given: Mapping[str, Any], places: Mapping[str, str]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, value in given.items():
+        *sections, field = name.split(".")
+        place = document
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[field] = places.get(str(value), value)
+    return document
 
 
 def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
@@ -138,6 +159,7 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
             "token_file": None,
             "cors_origins": [],
             "reveal_keys": None,
+            "tls": {"cert_file": None, "key_file": None, "client_ca_file": None},
         },
         "diagnostics": {"listen": "127.0.0.1:9190"},
         "log": {"level": "info", "format": "json"},

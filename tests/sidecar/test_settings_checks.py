@@ -16,6 +16,7 @@ from sidecar.settings import (
     Diagnostics,
     Keyring,
     Settings,
+    Tls,
     read_recovery_key,
     read_root_key,
     read_token,
@@ -82,6 +83,10 @@ REFUSED: dict[str, tuple[Settings, str]] = {
     "an admin API on any name without a token": (
         Settings(admin=Admin(listen="localhost.example.org:8001")),
         "admin.token_file .*required",
+    ),
+    "a certificate without its key": (
+        Settings(admin=Admin(tls=Tls(cert_file="/canary"))),
+        "admin.tls: cert_file and key_file",
     ),
     "any origin at all": (
         Settings(admin=Admin(cors_origins=("*",))),
