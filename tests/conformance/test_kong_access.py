@@ -21,7 +21,7 @@ _ALIKE = [id_ for id_ in _CASES if id_ not in DIFFERENT]
 _DIFFERENCES = Path(__file__).resolve().parents[2] / "docs/kong-differences.md"
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def access_stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     async with raised_stage(tmp_path_factory.mktemp("access"), _CASES.values()) as stage:
         yield stage
