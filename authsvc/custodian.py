@@ -76,6 +76,14 @@ class Custodian:
         """
         self._sealer.adopt(Sealer.unwrap(await self._store.load(), self._root_key))
 
+    async def try_root_key(self, root_key: RootKey) -> None:
+        """Return if a root key opens the ring as it is stored.
+
+        Raises:
+            RootKeyError: It does not.
+        """
+        Sealer.unwrap(await self._store.load(), root_key)
+
     async def ring(self) -> Ring:
         """Return the data keys that there are."""
         keys = [key for key in await self._store.load() if key.purpose == DATA]

@@ -30,7 +30,7 @@ from authsvc.sealing import Sealer
 from authsvc.store import Stores
 from sidecar.address import parse_address
 from sidecar.admin.app import create_admin_app
-from sidecar.admin.keyring import KeyringEndpoints
+from sidecar.admin.keyring import FetchRootKey, KeyringEndpoints
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.server import AdminServer
 from sidecar.audit_key import open_audit_key
@@ -39,7 +39,8 @@ from sidecar.errors import SettingsError, StartupError
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
 from sidecar.ring_upkeep import keep_counted, keep_rotated
-from sidecar.settings import admin_tls, read_recovery_key, read_token, reveals_keys
+from sidecar.root_key_sources import fetch_root_key
+from sidecar.settings import Settings, admin_tls, read_recovery_key, read_token, reveals_keys
 from sidecar.telemetry import Telemetry
 
 
@@ -194,7 +195,21 @@ async def _open_ring(
     }
     for name, upkeep in background.items():
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep, name=name))
-    return sealer, KeyringEndpoints(custodian, rotator).endpoints()
+    vault = _vault_of(settings)
+    return sealer, KeyringEndpoints(custodian, rotator, vault=vault).endpoints()
+
+
+def _vault_of(settings: Settings) -> FetchRootKey | None:
+    if not settings.keyring.root_key_source.startswith("vault-"):
+        return None
+
+    async def ask() -> RootKey:
+        text = await fetch_root_key(settings)
+        if text is None:
+            raise StartupError("the vault holds no root key")
+        return RootKey.from_base64(text.reveal())
+
+    return ask
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from sidecar.control import ChildSpec, Role
@@ -94,7 +95,7 @@ def _specs(settings: Settings, prepared: Prepared, metrics: Path) -> Iterator[Ch
             yield ChildSpec(
                 role=role,
                 worker=worker,
-                settings=settings,
+                settings=settings_of(role, settings),
                 database_url=prepared.database_url,
                 root_key=prepared.root_key if role in NEEDS_ROOT_KEY else None,
                 metrics_dir=str(metrics),
@@ -103,6 +104,19 @@ def _specs(settings: Settings, prepared: Prepared, metrics: Path) -> Iterator[Ch
 
 # Whoever does not open credentials does not get what opens them.
 NEEDS_ROOT_KEY: frozenset[Role] = frozenset({"authsvc", "admin"})
+
+
+def settings_of(role: Role, settings: Settings) -> Settings:
+    """Return the settings without what would let this role get at the root key by itself.
+
+    The admin role keeps the vault's token: it can be asked whether the vault's key still fits.
+    """
+    keyring = msgspec.structs.replace(
+        settings.keyring,
+        root_key_base64=None,
+        vault_token=settings.keyring.vault_token if role == "admin" else None,
+    )
+    return msgspec.structs.replace(settings, keyring=keyring)
 
 
 async def _announce(supervisor: Supervisor) -> None:

@@ -17,7 +17,7 @@ async def recover_ring(settings: Settings, private_key: Secret) -> Recovered:
         StoreUnavailableError: The database is away.
     """
     private = RecoveryPrivateKey.from_pem(private_key.reveal())
-    root_key = existing_root_key(settings)
+    root_key = await existing_root_key(settings)
     async with open_keyring(settings) as store:
         return await recover_keys(store, private=private, root_key=root_key)
 
@@ -29,6 +29,6 @@ async def rewrap_ring(settings: Settings, new_root_key: Secret) -> int:
         SettingsError, RootKeyError: One of them cannot be read, or the old one opens another ring.
         StoreUnavailableError: The database is away.
     """
-    old, new = existing_root_key(settings), RootKey.from_base64(new_root_key.reveal())
+    old, new = await existing_root_key(settings), RootKey.from_base64(new_root_key.reveal())
     async with open_keyring(settings) as store:
         return await rewrap_keys(store, old=old, new=new)

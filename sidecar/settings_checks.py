@@ -18,7 +18,7 @@ from sidecar.errors import SettingsError
 from sidecar.secret import Secret
 from sidecar.secret_file import is_open_to_others, read_secret
 from sidecar.settings_fields import Field, fields_of
-from sidecar.settings_model import DB_LESS, Settings
+from sidecar.settings_model import DB_LESS, RootKeySourceName, Settings
 from sidecar.strict_yaml import shown_name
 from sidecar.tls import server_context
 
@@ -26,6 +26,7 @@ FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)  # never * or null
 _SCHEMES = ("postgresql", "postgres")
+_VAULT_SCHEMES = ("https", "http")
 
 
 def check(settings: Settings) -> None:
@@ -44,8 +45,15 @@ def warnings(settings: Settings) -> Iterator[str]:
         path = value_of(settings, name)
         if isinstance(path, str) and is_open_to_others(path):
             yield f"{name}: the file is open to other users; make it 0600"
+    if _vault_in_clear(settings):
+        yield "keyring.vault_url: the root key travels in clear; use https"
     if settings.declarative_config:
         yield "declarative_config has no effect in this version"
+
+
+def _vault_in_clear(settings: Settings) -> bool:
+    url = urlsplit(settings.keyring.vault_url or "")
+    return url.scheme == "http" and url.hostname not in {"localhost", "127.0.0.1", "::1"}
 
 
 def value_of(settings: Settings, name: str) -> object:
@@ -124,15 +132,17 @@ def _check_database(settings: Settings) -> None:
 
 
 def read_root_key(settings: Settings) -> Secret | None:
-    """Return the root key that the settings give, or None: they give none.
+    """Return the root key that the settings hold or name a file for, or None: they do neither.
 
     Raises:
         SettingsError: The file cannot be read, or does not hold a root key.
     """
-    path, field = settings.keyring.root_key_file, FIELDS["keyring.root_key_file"]
-    if path is None:
+    name = _ROOT_KEYS.get(settings.keyring.root_key_source)
+    given = None if name is None else value_of(settings, name)
+    if name is None or given is None:
         return None
-    text = read_secret(path, name=field.label)
+    field = FIELDS[name]
+    text = given if isinstance(given, Secret) else read_secret(str(given), name=field.label)
     try:
         RootKey.from_base64(text.reveal())
     except RootKeyError as error:
@@ -181,8 +191,15 @@ def reveals_keys(settings: Settings) -> bool:
 
 
 def _check_root_key(settings: Settings) -> None:
-    if read_root_key(settings) is None and not settings.database.embedded:
+    source = settings.keyring.root_key_source
+    for name in _NEEDED_BY_SOURCE[source]:
+        if value_of(settings, name) is None:
+            raise FIELDS[name].error(f"is required where keyring.root_key_source is {source}")
+    if read_root_key(settings) is None and source == "file" and not settings.database.embedded:
         raise FIELDS["keyring.root_key_file"].error("is required with a database of your own")
+    url = settings.keyring.vault_url
+    if url is not None and urlsplit(url).scheme not in _VAULT_SCHEMES:
+        raise FIELDS["keyring.vault_url"].error("expected https://… or http://…")
 
 
 def _check_recovery_key(settings: Settings) -> None:
@@ -240,6 +257,15 @@ def _without_values(text: str, value: object) -> str:
     return text
 
 
+_ROOT_KEYS = {"file": "keyring.root_key_file", "environment": "keyring.root_key_base64"}
+_VAULT = ("keyring.vault_url", "keyring.vault_token", "keyring.vault_path")
+_NEEDED_BY_SOURCE: Mapping[RootKeySourceName, tuple[str, ...]] = {
+    "file": (),
+    "environment": ("keyring.root_key_base64",),
+    "vault-kv": _VAULT,
+    "vault-transit": (*_VAULT, "keyring.root_key_file"),
+    "aws-kms": ("keyring.root_key_file",),
+}
 _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_addresses,
     _check_workers,

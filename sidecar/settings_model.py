@@ -12,6 +12,8 @@ from sidecar.secret import Secret
 
 DB_LESS = "off"  # the database.url that means: no database at all
 
+RootKeySourceName = Literal["file", "environment", "vault-kv", "vault-transit", "aws-kms"]
+
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 
@@ -29,9 +31,18 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keyring(msgspec.Struct, frozen=True, kw_only=True):
-    """What opens the keyring."""
+    """What opens the keyring, and where that comes from."""
 
+    root_key_source: RootKeySourceName = "file"
     root_key_file: Text | None = None
+    root_key_base64: Secret | None = None
+    vault_url: Text | None = None
+    vault_token: Secret | None = None
+    vault_mount: Text | None = None  # None: what the engine is mounted at by default
+    vault_path: Text | None = None
+    vault_field: Text = "root_key"
+    aws_region: Text | None = None  # None: as the AWS libraries find it
+    aws_endpoint: Text | None = None
     recovery_public_key_file: Text | None = None
     rotate_after_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 

@@ -17,8 +17,9 @@ from authsvc.root_key import RootKey
 from sidecar.embedded_postgres import EmbeddedPostgres
 from sidecar.keyring_bootstrap import ensure_keyring
 from sidecar.root_key_file import read_or_generate
+from sidecar.root_key_sources import fetch_root_key
 from sidecar.secret import Secret
-from sidecar.settings import Settings, read_recovery_key, read_root_key
+from sidecar.settings import Settings, read_recovery_key
 
 _log = structlog.get_logger(__name__)
 
@@ -99,20 +100,21 @@ async def open_keyring(settings: Settings) -> AsyncIterator[KeyringStore]:
             yield database.keyring
 
 
-def existing_root_key(settings: Settings) -> RootKey:
-    """Return the root key that the settings give, or that was generated before.
+async def existing_root_key(settings: Settings) -> RootKey:
+    """Return the root key from where the settings say, or that was generated before.
 
     Raises:
         SettingsError, RootKeyError: There is none, or it cannot be read.
+        StartupError: Its source cannot be reached.
     """
-    given = read_root_key(settings)
+    given = await fetch_root_key(settings)
     if given is None:
         given = read_or_generate(Path(settings.data_dir), has_keyring=True)
     return RootKey.from_base64(given.reveal())
 
 
 async def _root_key(settings: Settings, store: KeyringStore) -> Secret:
-    given = read_root_key(settings)
+    given = await fetch_root_key(settings)
     if given is not None:
         return given
     has_keyring = bool(await store.load())

@@ -18,7 +18,7 @@ DOCUMENTS = sorted(
 )
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 SETTING_ROW = re.compile(
-    r"^\| `([a-z_.]+)` \| `([A-Z_]+)`(, or `…__[A-Z]+_FILE`)? \|", re.MULTILINE
+    r"^\| `([a-z0-9_.]+)` \| `([A-Z0-9_]+)`(, or `…__[A-Z0-9_]+_FILE`)? \|", re.MULTILINE
 )
 METRIC_ROW = re.compile(r"^\| `(tollkeeper_\w+)` \| (\w+) \|([^|]*)\|", re.MULTILINE)
 

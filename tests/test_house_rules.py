@@ -43,6 +43,8 @@ REVEALS = {
     "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
     "sidecar/demo/seed.py": "the application id, in the plugin that the demo configures",
     "sidecar/ring_repair.py": "a new root key, or the recovery private key, to write the ring anew",
+    "sidecar/root_key_sources/choice.py": "the root key is checked, its encrypted form handed on",
+    "sidecar/root_key_sources/vault.py": "the vault's token, to be let in by",
     "sidecar/settings.py": "the settings for a child process, over the control socket",
     "sidecar/settings_checks.py": "settings are checked, and never shown",
     "sidecar/settings_sources.py": "a secret that was given as a file takes its variable's place",

@@ -19,6 +19,7 @@ from authsvc.errors import (
     UniqueViolationError,
 )
 from authsvc.ring_store import Rotation
+from authsvc.root_key import RootKey
 from authsvc.rotator import Rotator
 from sidecar.admin.call import Call, Handler, Reply
 from sidecar.admin.operation import JsonSchema, Operation
@@ -26,6 +27,7 @@ from sidecar.admin.payload import Payload
 from sidecar.admin.problems import ProblemError, plain
 from sidecar.admin.roles import ADMINS_ONLY, CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
+from sidecar.errors import SidecarError
 
 _TEXT: JsonSchema = {"type": "string"}
 _NUMBER: JsonSchema = {"type": "integer"}
@@ -78,16 +80,25 @@ _OPERATIONS: Mapping[str, Operation] = {
         summary="Let a new key seal, and bring all rows under it.", status=202, gives=_ROTATION
     ),
     "/rotation": Operation(summary="Show how far the rotation is.", gives=_ROTATION),
-    "/vault/sync": Operation(summary="Read the root key's vault again.", status=204),
+    "/vault/sync": Operation(
+        summary="See whether the vault's root key opens the ring.", status=204
+    ),
 }
+
+
+FetchRootKey = Callable[[], Awaitable[RootKey]]
+"""Asks the vault for the root key again; raises a ``SidecarError`` if that is in vain."""
 
 
 class KeyringEndpoints:
     """What may be done to the ring."""
 
-    def __init__(self, custodian: Custodian, rotator: Rotator) -> None:
+    def __init__(
+        self, custodian: Custodian, rotator: Rotator, *, vault: FetchRootKey | None = None
+    ) -> None:
         self._custodian = custodian
         self._rotator = rotator
+        self._vault = vault
 
     def endpoints(self) -> list[Endpoint]:
         """Return the endpoints."""
@@ -101,7 +112,7 @@ class KeyringEndpoints:
             "/import/raw": self._import_raw,
             "/recover": self._recover,
             "/rotate": self._rotate,
-            "/vault/sync": _sync,
+            "/vault/sync": self._sync,
         }
         return [
             *(_endpoint(path, "GET", reading[path], CONFIGURATION) for path in reading),
@@ -173,9 +184,16 @@ class KeyringEndpoints:
         rotation = await self._rotator.read()
         return Reply(body={"status": "none"} if rotation is None else _shown(rotation))
 
-
-async def _sync(_call: Call) -> Reply:
-    raise plain(400, _NO_VAULT)
+    async def _sync(self, _call: Call) -> Reply:
+        if self._vault is None:
+            raise plain(400, _NO_VAULT)
+        try:
+            await self._custodian.try_root_key(await self._vault())
+        except SidecarError as error:
+            raise plain(503, _sentence(str(error))) from None
+        except RootKeyError:
+            raise plain(409, "The vault's root key does not open the keyring") from None
+        return Reply(status=204)
 
 
 def _shown(rotation: Rotation) -> dict[str, Any]:

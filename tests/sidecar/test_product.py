@@ -3,12 +3,14 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from sidecar.product import _specs
+from sidecar.control import Role
+from sidecar.product import _specs, settings_of
 from sidecar.secret import Secret
-from sidecar.settings import Admin, Analytics, Authsvc, Settings
+from sidecar.settings import Admin, Analytics, Authsvc, Keyring, Settings
 from sidecar.startup import Prepared
 
 PREPARED = Prepared(database_url=Secret("postgresql://h/d"), root_key=Secret("root"))
@@ -54,3 +56,10 @@ def test_only_who_opens_credentials_gets_the_root_key() -> None:
         "admin": Secret("root"),
         "analytics": None,
     }
+
+
+def test_no_role_is_told_more_of_the_root_key_than_it_needs() -> None:
+    keyring = Keyring(root_key_base64=Secret("canary"), vault_token=Secret("token"))
+    told = {role: settings_of(role, Settings(keyring=keyring)).keyring for role in get_args(Role)}
+    assert all(each.root_key_base64 is None for each in told.values())
+    assert {role for role, each in told.items() if each.vault_token is not None} == {"admin"}

@@ -11,6 +11,7 @@ import yaml
 from sidecar.secret import Secret
 from sidecar.settings import FIELDS, Settings, SettingsError, load, redacted, value_of
 from tests.fakes.certificates import Authority
+from tests.fakes.ring import recovery_pair
 
 ROOT_KEY = base64.b64encode(bytes(range(32))).decode()
 CANARY = "canary4711"
@@ -24,6 +25,11 @@ def root_key_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def token_file(tmp_path: Path) -> Path:
     return written(tmp_path / "token", "a-token-that-is-long-enough")
+
+
+@pytest.fixture
+def recovery_key_file(tmp_path: Path) -> Path:
+    return written(tmp_path / "recovery.pub", recovery_pair()[0])
 
 
 def written(path: Path, text: str) -> Path:
@@ -52,7 +58,17 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "database.migrate": (False, "false", False),
     "declarative_config": ("/kong.yaml", "/kong.yaml", "/kong.yaml"),
     "keyring.root_key_file": ("{root_key}", "{root_key}", "{root_key}"),
-    "keyring.recovery_public_key_file": ("/pub", "/pub", "/pub"),
+    "keyring.root_key_source": ("environment", "environment", "environment"),
+    "keyring.root_key_base64": (ROOT_KEY, ROOT_KEY, Secret(ROOT_KEY)),
+    "keyring.vault_url": ("https://v:8200", "https://v:8200", "https://v:8200"),
+    "keyring.vault_token": ("t", "t", Secret("t")),
+    "keyring.vault_mount": ("kv", "kv", "kv"),
+    "keyring.vault_path": ("a/b", "a/b", "a/b"),
+    "keyring.vault_field": ("f", "f", "f"),
+    "keyring.aws_region": ("eu-west-1", "eu-west-1", "eu-west-1"),
+    "keyring.aws_endpoint": ("http://k", "http://k", "http://k"),
+    "keyring.recovery_public_key_file": ("{recovery}", "{recovery}", "{recovery}"),
+    "keyring.rotate_after_days": (90, "90", 90),
     "authsvc.grpc": ("unix:/run/a", "unix:/run/a", "unix:/run/a"),
     "authsvc.http": (None, "null", None),
     "authsvc.workers": (4, "4", 4),
@@ -80,6 +96,7 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
 # What else must be set for the example to be allowed.
 COMPANIONS = {
     "database.url": {"keyring.root_key_file": "{root_key}"},
+    "keyring.root_key_source": {"keyring.root_key_base64": ROOT_KEY},
     "admin.tls.cert_file": {"admin.tls.key_file": "{key}"},
     "admin.tls.key_file": {"admin.tls.cert_file": "{cert}"},
     "admin.tls.client_ca_file": {
@@ -95,13 +112,17 @@ def test_every_setting_has_an_example() -> None:
 
 @pytest.fixture
 def places(
-    root_key_file: Path, token_file: Path, tmp_path_factory: pytest.TempPathFactory
+    root_key_file: Path,
+    token_file: Path,
+    recovery_key_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, str]:
     authority = Authority(tmp_path_factory.mktemp("tls"))
     pair = authority.issue("server")
     return {
         "{root_key}": str(root_key_file),
         "{token}": str(token_file),
+        "{recovery}": str(recovery_key_file),
         "{cert}": str(pair.cert),
         "{key}": str(pair.key),
         "{ca}": str(authority.cert),
@@ -146,7 +167,20 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
         "data_dir": "./var",
         "database": {"url": None, "pool_size": 8, "migrate": True},
         "declarative_config": None,
-        "keyring": {"root_key_file": None, "recovery_public_key_file": None},
+        "keyring": {
+            "root_key_source": "file",
+            "root_key_file": None,
+            "root_key_base64": None,
+            "vault_url": None,
+            "vault_token": None,
+            "vault_mount": None,
+            "vault_path": None,
+            "vault_field": "root_key",
+            "aws_region": None,
+            "aws_endpoint": None,
+            "recovery_public_key_file": None,
+            "rotate_after_days": None,
+        },
         "authsvc": {
             "grpc": "127.0.0.1:9191",
             "http": "127.0.0.1:9192",

@@ -9,10 +9,21 @@ import pytest
 
 from authsvc.custodian import Custodian
 from authsvc.recovery_key import RecoveryKey
+from authsvc.root_key import RootKey
 from authsvc.store import Stores
+from sidecar.admin.keyring import KeyringEndpoints
+from sidecar.errors import StartupError
 from tests.clients.admin_client import AdminClient
 from tests.fakes.admin_api import sealer, serving
-from tests.fakes.ring import ANOTHER_ROOT_KEY, Held, empty_ring, held_ring, hold, recovery_pair
+from tests.fakes.ring import (
+    ANOTHER_ROOT_KEY,
+    ROOT_KEY,
+    Held,
+    empty_ring,
+    held_ring,
+    hold,
+    recovery_pair,
+)
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 PUBLIC, PRIVATE = recovery_pair()
@@ -248,3 +259,20 @@ async def test_a_rotation_begins_at_once_and_shows_how_far_it_is(stores: Stores)
         assert (await admin.post("/keyring/remove", {"key": before["active"]})).status == 204
         path = f"/key-auths-enc/{credential['id']}"
         assert (await admin.get(path)).json()["key"] == credential["key"]
+
+
+async def test_a_vault_is_asked_again_where_there_is_one(stores: Stores) -> None:
+    await empty_ring(stores)
+    held = await held_ring(stores)
+    told: list[RootKey | Exception] = [ROOT_KEY, ANOTHER_ROOT_KEY, StartupError("it is sealed")]
+
+    async def ask() -> RootKey:
+        answer = told.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    endpoints = KeyringEndpoints(held.custodian, held.rotator, vault=ask).endpoints()
+    async with serving(stores, sealer=held.sealer, keyring=endpoints) as admin:
+        statuses = [(await admin.post("/keyring/vault/sync")).status for _ in range(3)]
+    assert statuses == [204, 409, 503]
