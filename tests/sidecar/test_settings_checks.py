@@ -20,6 +20,7 @@ from sidecar.settings import (
     read_recovery_key,
     read_root_key,
     read_token,
+    reveals_keys,
 )
 from sidecar.settings_checks import check, warnings
 from tests.fakes.ring import recovery_pair
@@ -205,3 +206,20 @@ def test_a_recovery_key_is_read_and_anything_else_refused(tmp_path: Path) -> Non
     bad = Keyring(recovery_public_key_file=file_with(tmp_path / "private.pem", private))
     with pytest.raises(SettingsError, match=r"keyring\.recovery_public_key_file .*public key"):
         check(Settings(keyring=bad))
+
+
+REVEALING: dict[str, tuple[Admin, bool]] = {
+    "on loopback": (Admin(), True),
+    "on loopback, if not wanted": (Admin(reveal_keys=False), False),
+    "for everybody": (Admin(listen="0.0.0.0:8001"), False),
+    "for everybody, if wanted": (Admin(listen="0.0.0.0:8001", reveal_keys=True), True),
+    "on a socket": (Admin(listen="unix:/run/x"), False),
+    "nowhere": (Admin(listen=None), False),
+}
+
+
+@pytest.mark.parametrize(("admin", "revealed"), REVEALING.values(), ids=REVEALING)
+def test_stored_keys_are_shown_on_loopback_alone_unless_something_is_said(
+    admin: Admin, *, revealed: bool
+) -> None:
+    assert reveals_keys(Settings(admin=admin)) == revealed

@@ -10,7 +10,8 @@ import pytest
 from authsvc.errors import StoreUnavailableError
 from authsvc.memory import MemoryDatabase
 from authsvc.store import Stores
-from sidecar.admin.roles import Role
+from sidecar.admin.roles import ADMINS_ONLY, Role
+from sidecar.admin.routing import Endpoint
 from sidecar.admin.tokens import TokenCallers
 from tests.clients.admin_client import AdminClient
 from tests.clients.raw_http import Response
@@ -225,6 +226,10 @@ async def test_every_endpoint_is_open_to_its_roles_and_to_no_other() -> None:
 def _was_let_in(answer: Response, method: str) -> bool:
     assert answer.status != 401
     return answer.status != 403
+
+
+def test_an_endpoint_that_says_nothing_is_for_admins() -> None:
+    assert Endpoint("/new", {}).access == ADMINS_ONLY
 
 
 async def test_options_tell_every_role_the_methods() -> None:
