@@ -23,6 +23,9 @@ from typing import NamedTuple, NoReturn
 
 _PR_SET_PDEATHSIG = 1
 _CLONE_NEWUSER = 0x10000000
+# By Python, and by a shell for what it starts in the background; programs inherit that. One that
+# ignores its death signal would outlive its parent.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _FAILED = 126  # as the shell's for a command that cannot be run
 
 
@@ -66,7 +69,7 @@ def run(parent: int, death_signal: int, user: User | None, argv: Sequence[str]) 
     libc = ctypes.CDLL(None, use_errno=True)
     with suppress(PermissionError):  # already the leader of a session or group
         os.setsid()
-    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and programs inherit that
+    for ignored in _IGNORED:
         signal.signal(ignored, signal.SIG_DFL)
     try:
         if user is not None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,28 @@ async def test_a_program_ends_with_its_killed_parent(death_signal: signal.Signal
     parent.kill()
     await parent.wait()
     await eventually(lambda: not is_running(pid), "the program to end")
+
+
+@pytest.mark.parametrize("death_signal", [signal.SIGTERM, signal.SIGINT])
+async def test_a_program_ends_so_also_where_the_signal_was_ignored(
+    death_signal: signal.Signals,
+) -> None:
+    # As for what a shell starts in the background.
+    ignoring = f"import signal\nsignal.signal({int(death_signal)}, signal.SIG_IGN)\n"
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ignoring + PARENT, ROOT, str(int(death_signal))),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    pid = int(await parent.stdout.readline())
+    try:
+        await eventually(lambda: is_running(pid), "the program to run")
+        parent.kill()
+        await eventually(lambda: not is_running(pid), "the program to end")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        await parent.wait()
 
 
 async def test_the_process_id_is_the_programs() -> None:
