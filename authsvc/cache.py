@@ -90,6 +90,10 @@ class CredentialCache:
         if entry is not None:
             self._unlink(*entry)
 
+    def forget_unknown(self) -> None:
+        """Forget which blind indexes nobody has."""
+        self._unknown.clear()
+
     def forget_consumer(self, consumer_id: str) -> None:
         """Forget every identity of one consumer."""
         for digest in self._of_consumer.pop(consumer_id, ()):

@@ -142,7 +142,7 @@ class Follower:
 
     def _forget(self, change: Change) -> None:
         if change.entity == "credentials" and change.digest is not None:
-            self._resolver.forget_digest(change.digest)
+            self._resolver.forget_credential(change.digest, change.consumer_id)
         elif change.consumer_id is not None:
             self._resolver.forget_consumer(change.consumer_id)
 

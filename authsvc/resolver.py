@@ -105,6 +105,18 @@ class Resolver:
         self._credential_flights.abandon(digest)
         self._cache.forget_digest(digest)
 
+    def forget_credential(self, digest: bytes, consumer_id: str | None) -> None:
+        """Forget what is known of one credential.
+
+        While an index key gives way to another, it may be remembered by another digest than the
+        one it was written with: then all of its consumer is forgotten, and what is unknown.
+        """
+        self.forget_digest(digest)
+        if self._sealer.changes_index:
+            self._cache.forget_unknown()
+            if consumer_id is not None:
+                self.forget_consumer(consumer_id)
+
     def forget_consumer(self, consumer_id: str) -> None:
         """Forget a consumer and all its credentials."""
         self._credential_flights.abandon_all()
@@ -129,7 +141,7 @@ class Resolver:
         return self.freshness is not None and self.freshness.is_fresh
 
     async def _look_up(self, digest: bytes, key: ApiKey) -> Identity | None:
-        found = await self._directory.find_credential(digest)
+        found = await self._find_credential(digest, key)
         if found is None:
             return None
         if not self._sealer.holds(found.credential):
@@ -146,6 +158,15 @@ class Resolver:
         return Identity(
             found.owner, credential.id, credential.expires_at, enabled=credential.enabled
         )
+
+    async def _find_credential(self, digest: bytes, key: ApiKey) -> KnownCredential | None:
+        if not self._sealer.changes_index:
+            return await self._directory.find_credential(digest)
+        for search in self._sealer.searches(key):
+            found = await self._directory.find_credential(search)
+            if found is not None:
+                return found
+        return None
 
     async def _catch_up_with_the_ring(self) -> None:
         """Load the ring again: a row may be under a key that the change log is about to tell of.

@@ -1,4 +1,4 @@
-"""Exchanges the active data key for a new one, and brings every row under it.
+"""Exchanges the active data key, or the index key, for a new one, and brings every row under it.
 
 What callers can rely on:
 
@@ -11,7 +11,7 @@ What callers can rely on:
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 from uuid import uuid4
 
@@ -21,11 +21,13 @@ from authsvc.custodian import ClearKey, Custodian
 from authsvc.entities import StoredCredential
 from authsvc.errors import KeyringError, LeaseLostError, RingChangedError
 from authsvc.keyring import generate_key, generate_key_id
-from authsvc.ring_store import KeyringStore, Rotation, RotationStore, ended
-from authsvc.sealing import DATA, Sealer
+from authsvc.ring_store import Batch, KeyringStore, Reseal, Rotation, RotationStore, ended
+from authsvc.sealing import DATA, INDEX, Sealer
+from authsvc.store import AppliedBoard, ChangeFeed
 
 LEASE_SECONDS = 15.0  # how long a process that says nothing keeps others from taking over
 BATCH = 500  # rows: some hundredths of a second
+WRITERS_SECONDS = 10.0  # after which every process that writes has heard of a new index key
 _BUSY_SECONDS = 0.2  # until rows that others were writing are looked at again
 
 _log = structlog.get_logger(__name__)
@@ -48,15 +50,21 @@ class Rotator:
         rotations: RotationStore,
         custodian: Custodian,
         sealer: Sealer,
+        board: AppliedBoard,
+        changes: ChangeFeed,
         metrics: RotationMetrics | None = None,
         clock: Callable[[], float] = time.time,
         lease: float = LEASE_SECONDS,
         batch: int = BATCH,
+        writers: float = WRITERS_SECONDS,
     ) -> None:
         self._keyring = keyring
         self._rotations = rotations
         self._custodian = custodian
         self._sealer = sealer
+        self._board = board
+        self._changes = changes
+        self._writers = writers
         self._metrics = metrics
         self._clock = clock
         self._lease = lease
@@ -68,8 +76,10 @@ class Rotator:
         """Return the rotation that is under way, or the last one."""
         return await self._rotations.read()
 
-    async def begin(self) -> tuple[Rotation, int]:
-        """Make a new data key, let it seal from now on, and begin to rotate; return also the seq.
+    async def begin(self, purpose: str = DATA) -> tuple[Rotation, int]:
+        """Make a new key, and begin to rotate; return also the seq.
+
+        A data key seals from now on. By an index key rows are written once every worker knows it.
 
         Raises:
             RotationRunningError: One is under way already.
@@ -78,13 +88,13 @@ class Rotator:
         await self._custodian.prove()
         clear = ClearKey(generate_key_id(), generate_key())
         rotation = Rotation(
-            purpose=DATA,
+            purpose=purpose,
             target=clear.id,
             status="running",
             total=sum((await self._keyring.usage()).values()),
             started_at=int(self._clock()),
         )
-        key = self._custodian.wrapped(clear, purpose=DATA)
+        key = self._custodian.wrapped(clear, purpose=purpose)
         seq = await self._rotations.begin(key, rotation)
         await self._custodian.reload()
         _log.info("rotation began", target=clear.id, rows=rotation.total)
@@ -112,7 +122,7 @@ class Rotator:
             return False
         try:
             await self._custodian.reload()
-            failed = await self._bring_all(rotation)
+            failed = await self._STEPS[rotation.purpose](self, rotation)
             await self._finish(rotation, failed)
         except RingChangedError:
             # Somebody has activated another key since: this target has had its time.
@@ -134,20 +144,61 @@ class Rotator:
                 return failed
             await asyncio.sleep(_BUSY_SECONDS)
 
+    async def _index_all(self, rotation: Rotation) -> int:
+        """Let every row be found by the new index key alone; return how many do not open."""
+        await self._until_known()
+        await self._keyring.activate(rotation.target)
+        await self._custodian.reload()
+        await self._rest(self._writers)  # nobody writes by the old one any more
+        while True:
+            batch = await self._bring(self._reindexed, under=None)
+            if self._metrics is not None:
+                self._metrics.rotated(remaining=batch.done, failed=batch.failed)
+            if not batch.done:
+                break
+        if not batch.failed:
+            await self._remove_old_index_keys()
+        return batch.failed
+
+    async def _remove_old_index_keys(self) -> None:
+        for key in await self._keyring.load():
+            if key.purpose == INDEX and not key.active:
+                await self._keyring.remove(key.id)
+        await self._custodian.reload()
+
+    async def _until_known(self) -> None:
+        """Return once every live worker looks rows up by the new index key also."""
+        head = await self._changes.head()
+        while (slowest := await self._board.slowest()) is not None and slowest < head:
+            await self._rest(_BUSY_SECONDS)
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, and keep the lease."""
+        while seconds > 0:
+            pause = min(seconds, self._lease / 3)
+            await asyncio.sleep(pause)
+            seconds -= pause
+            if await self._rotations.claim(self._owner, seconds=self._lease) is None:
+                raise LeaseLostError
+
     async def _bring_those_under(self, key_id: str) -> int:
-        failed, after = 0, None
+        return (await self._bring(self._resealed, under=key_id)).failed
+
+    async def _bring(self, change: Reseal, *, under: str | None) -> Batch:
+        """Go over the rows once, batch by batch; return what became of all of them."""
+        done, failed, after = 0, 0, None
         while True:
             batch = await self._rotations.reseal(
                 self._owner,
-                self._changed,
-                under=key_id,
+                change,
+                under=under,
                 after=after,
                 size=self._batch,
                 seconds=self._lease,
             )
-            failed += batch.failed
+            done, failed = done + batch.done, failed + batch.failed
             if batch.last is None:
-                return failed
+                return Batch(done, failed, after)
             after = batch.last
             await asyncio.sleep(0)
 
@@ -160,9 +211,17 @@ class Rotator:
         await self._rotations.finish(self._owner, over)
         _log.info("rotation ended", target=rotation.target, status=over.status, failed=failed)
 
-    def _changed(self, credential: StoredCredential) -> StoredCredential | None:
+    def _resealed(self, credential: StoredCredential) -> StoredCredential | None:
+        return self._or_told(self._sealer.reseal, credential)
+
+    def _reindexed(self, credential: StoredCredential) -> StoredCredential | None:
+        return self._or_told(self._sealer.reindex, credential)
+
+    def _or_told(
+        self, change: Callable[[StoredCredential], StoredCredential], credential: StoredCredential
+    ) -> StoredCredential | None:
         try:
-            return self._sealer.reseal(credential)
+            return change(credential)
         except KeyringError:
             _log.error(
                 "a stored credential does not open",
@@ -170,3 +229,8 @@ class Rotator:
                 consumer_id=credential.consumer_id,
             )
             return None
+
+    _STEPS: Mapping[str, Callable[["Rotator", Rotation], Awaitable[int]]] = {
+        DATA: _bring_all,
+        INDEX: _index_all,
+    }

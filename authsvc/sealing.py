@@ -22,11 +22,17 @@ INDEX = "index"
 
 
 class Sealer:
-    """Seals, opens and digests keys under one keyring and one index key."""
+    """Seals, opens and digests keys under one keyring and one index key.
 
-    def __init__(self, *, keyring: Keyring, blind_index: BlindIndex) -> None:
+    While an index key gives way to another, ``others`` are those that rows may be found by yet.
+    """
+
+    def __init__(
+        self, *, keyring: Keyring, blind_index: BlindIndex, others: Sequence[BlindIndex] = ()
+    ) -> None:
         self._keyring = keyring
         self._blind_index = blind_index
+        self._others = tuple(others)
         self._tally: Counter[str] = Counter()
 
     @classmethod
@@ -47,12 +53,18 @@ class Sealer:
         return cls(
             keyring=Keyring(data, active=active[DATA]),
             blind_index=BlindIndex(opened[active[INDEX]]),
+            others=[
+                BlindIndex(opened[key.id])
+                for key in wrapped
+                if key.purpose == INDEX and not key.active
+            ],
         )
 
     def adopt(self, other: "Sealer") -> None:
         """Go on with another's keys: the ring was changed while this process runs."""
         self._keyring = other._keyring  # noqa: SLF001 - another of this very class
         self._blind_index = other._blind_index  # noqa: SLF001
+        self._others = other._others  # noqa: SLF001
 
     @property
     def active(self) -> str:
@@ -72,8 +84,24 @@ class Sealer:
         return tally
 
     def digest(self, key: ApiKey) -> bytes:
-        """Return the blind index of a key."""
+        """Return the blind index of a key, under the active index key."""
         return self._blind_index.digest(key.reveal())
+
+    @property
+    def changes_index(self) -> bool:
+        """Whether rows may be found by more than one index key."""
+        return bool(self._others)
+
+    def searches(self, key: ApiKey) -> tuple[bytes, ...]:
+        """Return the digests to look for, in turn: usually one.
+
+        The active one comes first and, where there are others, last again: a row may go from
+        another to it between two looks.
+        """
+        first = self.digest(key)
+        if not self._others:
+            return (first,)
+        return (first, *(index.digest(key.reveal()) for index in self._others), first)
 
     def seal(
         self,
@@ -114,7 +142,7 @@ class Sealer:
             key = ApiKey(self._keyring.open(credential.sealed_key, binding))
         except ValueError:
             raise KeyringError from None
-        if not hmac.compare_digest(self.digest(key), credential.digest):
+        if not any(hmac.compare_digest(each, credential.digest) for each in self.searches(key)):
             raise KeyringError
         return key
 
@@ -131,6 +159,15 @@ class Sealer:
             return credential
         binding = _binding(credential.id, credential.consumer_id)
         return replace(credential, sealed_key=self._keyring.seal(key.reveal(), binding))
+
+    def reindex(self, credential: StoredCredential) -> StoredCredential:
+        """Return a credential found by the active index key; the same if it is already.
+
+        Raises:
+            KeyringError: It does not open.
+        """
+        digest = self.digest(self.reveal(credential))
+        return credential if digest == credential.digest else replace(credential, digest=digest)
 
     def proves(self, credential: StoredCredential, presented: ApiKey) -> bool:
         """Tell whether the presented key is the one that was sealed in this credential.

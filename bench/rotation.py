@@ -79,6 +79,8 @@ async def measure(url: str, rows: int) -> None:
             rotations=database.rotation,
             custodian=custodian,
             sealer=sealer,
+            board=database.board,
+            changes=database.changes,
         )
         await fill(url, sealer, rows)
         latencies: list[float] = []

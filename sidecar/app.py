@@ -180,6 +180,8 @@ async def _open_ring(
         rotations=stores.rotation,
         custodian=custodian,
         sealer=sealer,
+        board=stores.board,
+        changes=stores.changes,
         metrics=telemetry.admin,
     )
     ledger = EncryptionLedger(

@@ -6,7 +6,12 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from authsvc.encryption_ledger import EncryptionLedger
-from authsvc.errors import RootKeyError, RotationRunningError, StoreUnavailableError
+from authsvc.errors import (
+    RootKeyError,
+    RotationRunningError,
+    StoreError,
+    StoreUnavailableError,
+)
 from authsvc.rotator import Rotator
 
 _SETTLE_SECONDS = 1.0
@@ -53,6 +58,9 @@ async def _surviving(step: Callable[[], Awaitable[None]]) -> None:
         await step()
     except StoreUnavailableError:
         _log.warning("the database is away: the ring's upkeep waits")
+        await asyncio.sleep(_PAUSE_SECONDS)
+    except StoreError as error:  # two rows of one key, say: a person has to look
+        _log.error("the ring's upkeep is stuck", error=type(error).__name__)
         await asyncio.sleep(_PAUSE_SECONDS)
     except RootKeyError:
         _log.error("the keyring does not open with this root key any more")

@@ -27,8 +27,8 @@ class Codec(Protocol[E]):
     def build(self, document: Mapping[str, Any], *, expires_at: int | None) -> E:
         """Return the stored form of a complete, valid entity."""
 
-    def key(self, name: str) -> dict[str, object]:
-        """Return what the store is asked for the entity of this name."""
+    def keys(self, name: str) -> Sequence[dict[str, object]]:
+        """Return what the store is asked for the entity of this name, in turn."""
 
     def field_of(self, column: str) -> str:
         """Return the API's name of a stored field."""
@@ -67,9 +67,9 @@ class PlainCodec(Generic[E]):
                 values[name] = tuple(value) if isinstance(value, list) else value
         return self._type(**values)
 
-    def key(self, name: str) -> dict[str, object]:
+    def keys(self, name: str) -> Sequence[dict[str, object]]:
         """Return what the store is asked for."""
-        return {str(self._schema.endpoint_key): name}
+        return ({str(self._schema.endpoint_key): name},)
 
     def field_of(self, column: str) -> str:
         """Return the API's name of a stored field."""

@@ -6,11 +6,13 @@ from typing import Any
 from authsvc.apikey import ApiKey
 from authsvc.entities import StoredCredential
 from authsvc.sealing import Sealer
+from authsvc.store import EntityStore
 from sidecar.admin.consumers import CUSTOM_ID, USERNAME
 from sidecar.admin.containers import Automatic, Document, Field, Reference
 from sidecar.admin.expiry import remaining
 from sidecar.admin.key_format import generate_key
 from sidecar.admin.kinds import Boolean, Text
+from sidecar.admin.problems import REDACTED, unique_violation
 from sidecar.admin.schema import CREATED_AT, ID, TAGS, Schema, indexed_text
 from sidecar.admin.text_checks import no_control_characters
 
@@ -53,6 +55,27 @@ SCHEMA = Schema(
     ttl=True,
 )
 _FIELDS = {"consumer_id": "consumer", "digest": "key", "sealed_key": "key"}
+
+
+class OneCredentialPerKey:
+    """Refuses a key that a row has under another index key: the database sees only digests."""
+
+    def __init__(self, store: EntityStore[StoredCredential], sealer: Sealer) -> None:
+        self._store = store
+        self._sealer = sealer
+
+    async def __call__(self, credential: StoredCredential) -> None:
+        """Refuse it.
+
+        Raises:
+            ProblemError: Another credential has the same key.
+        """
+        if not self._sealer.changes_index:
+            return
+        for digest in self._sealer.searches(self._sealer.reveal(credential)):
+            other = await self._store.find(digest=digest)
+            if other is not None and other.id != credential.id:
+                raise unique_violation({"key": REDACTED})
 
 
 class CredentialCodec:
@@ -99,9 +122,9 @@ class CredentialCodec:
             metadata=document["metadata"],
         )
 
-    def key(self, name: str) -> dict[str, object]:
-        """Return the blind index that the store is asked for."""
-        return {"digest": self._sealer.digest(ApiKey.from_text(name))}
+    def keys(self, name: str) -> Sequence[dict[str, object]]:
+        """Return the blind indexes that the store is asked for."""
+        return [{"digest": each} for each in self._sealer.searches(ApiKey.from_text(name))]
 
     def field_of(self, column: str) -> str:
         """Return the API's name of a stored field."""

@@ -21,6 +21,7 @@ from authsvc.errors import (
 from authsvc.ring_store import Rotation
 from authsvc.root_key import RootKey
 from authsvc.rotator import Rotator
+from authsvc.sealing import DATA, INDEX
 from sidecar.admin.call import Call, Handler, Reply
 from sidecar.admin.operation import JsonSchema, Operation
 from sidecar.admin.payload import Payload
@@ -29,6 +30,7 @@ from sidecar.admin.roles import ADMINS_ONLY, CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
 from sidecar.errors import SidecarError
 
+_PURPOSES = (DATA, INDEX)
 _TEXT: JsonSchema = {"type": "string"}
 _NUMBER: JsonSchema = {"type": "integer"}
 _NO_RECOVERY_KEY = "keyring.recovery_public_key_file is not set"
@@ -77,7 +79,10 @@ _OPERATIONS: Mapping[str, Operation] = {
         takes=_object("recovery_private_key"),
     ),
     "/rotate": Operation(
-        summary="Let a new key seal, and bring all rows under it.", status=202, gives=_ROTATION
+        summary="Let a new key take over, and bring all rows under it.",
+        status=202,
+        gives=_ROTATION,
+        takes={"type": "object", "properties": {"purpose": {"enum": list(_PURPOSES)}}},
     ),
     "/rotation": Operation(summary="Show how far the rotation is.", gives=_ROTATION),
     "/vault/sync": Operation(
@@ -176,8 +181,11 @@ class KeyringEndpoints:
         }
         return Reply(body=body, wrote=True)
 
-    async def _rotate(self, _call: Call) -> Reply:
-        rotation, seq = await self._rotator.begin()
+    async def _rotate(self, call: Call) -> Reply:
+        purpose = call.payload.values.get("purpose", DATA)
+        if purpose not in _PURPOSES:
+            raise plain(400, f"purpose: expected one of: {', '.join(_PURPOSES)}")
+        rotation, seq = await self._rotator.begin(purpose)
         return Reply(status=202, body=_shown(rotation), wrote=True, seq=seq)
 
     async def _show_rotation(self, _call: Call) -> Reply:

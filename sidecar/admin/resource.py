@@ -265,8 +265,15 @@ class Resource(Generic[E]):
             names_here = {owner.column: owner.id, self.schema.nested_key: segment}
             return await self._store.find(**names_here)
         if self.schema.endpoint_key:
-            return await self._store.find(**self._codec.key(segment))
+            return await self._find_named(segment)
         raise problems.invalid_primary_key()
+
+    async def _find_named(self, name: str) -> E | None:
+        for key in self._codec.keys(name):
+            found = await self._store.find(**key)
+            if found is not None:
+                return found
+        return None
 
     def _addressed(
         self, segment: str, values: Mapping[str, Any], owner: Owner | None

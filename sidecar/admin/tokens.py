@@ -94,9 +94,9 @@ class TokenCodec:
             tags=None if tags is None else tuple(tags),
         )
 
-    def key(self, name: str) -> dict[str, object]:
+    def keys(self, name: str) -> Sequence[dict[str, object]]:
         """Return what the store is asked for."""
-        return {"name": name}
+        return ({"name": name},)
 
     def field_of(self, column: str) -> str:
         """Return the API's name of a stored field."""

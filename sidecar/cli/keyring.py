@@ -97,11 +97,14 @@ def import_ring(file: BinaryIO, private_key_file: BinaryIO) -> None:
 @keyring.command()
 @admin_options
 @click.option("--wait", is_flag=True, help="Return when all rows are under the new key.")
-def rotate(*, wait: bool) -> None:
+@click.option("--index", is_flag=True, help="Exchange the key that rows are found by.")
+def rotate(*, wait: bool, index: bool) -> None:
     """Let a new key seal, and bring every row under it."""
 
     async def work(admin: AdminClient) -> dict[str, Any]:
-        rotation = await admin.send("POST", "/keyring/rotate", {})
+        rotation = await admin.send(
+            "POST", "/keyring/rotate", {"purpose": "index" if index else "data"}
+        )
         while wait and rotation["status"] == "running":
             await asyncio.sleep(_POLL_SECONDS)
             rotation = await admin.send("GET", "/keyring/rotation")

@@ -13,6 +13,7 @@ from authsvc.entities import StoredCredential
 from authsvc.errors import LeaseLostError, RingChangedError, RotationRunningError
 from authsvc.keyring import key_id_of
 from authsvc.ring_store import Batch, Rotation
+from authsvc.sealing import INDEX
 from authsvc.store import Stores
 from tests.contract.harness import Clock
 from tests.deadline import eventually
@@ -262,3 +263,81 @@ def _some_done(stores: Stores, target: str) -> Callable[[], Any]:
         return target in await rows_by_key(stores)
 
     return check
+
+
+async def index_keys(stores: Stores) -> list[str]:
+    return [key.id for key in await stores.keyring.load() if key.purpose == INDEX]
+
+
+async def test_every_row_comes_to_be_found_by_the_new_index_key_alone(stores: Stores) -> None:
+    held = await filled(stores)
+    [old] = await index_keys(stores)
+    before = {row.id: row for row in await stores.credentials.page(size=100)}
+    working = another_process(stores, held, batch=2, writers=0.0)
+    rotation, _ = await working.rotator.begin(INDEX)
+    assert sorted(await index_keys(stores)) == sorted([old, rotation.target])
+    assert held.sealer.changes_index
+    await working.rotator.work()
+
+    assert await index_keys(stores) == [rotation.target]
+    assert not held.sealer.changes_index
+    for row in await stores.credentials.page(size=100):
+        assert row.digest == held.sealer.digest(held.sealer.reveal(row))
+        assert row.digest != before[row.id].digest
+        assert replace(row, digest=b"") == replace(before[row.id], digest=b"")
+        known = await stores.directory.find_credential(row.digest)
+        assert known is not None
+        assert known.credential == row
+    ended = await stores.rotation.read()
+    assert ended is not None
+    assert (ended.status, ended.done) == ("done", ROWS)
+
+
+async def test_no_row_changes_its_index_before_every_worker_knows_the_key(stores: Stores) -> None:
+    held = await filled(stores)
+    await stores.board.report("a worker that is behind", await stores.changes.head())
+    working = another_process(stores, held, writers=0.0)
+    before = {row.digest for row in await stores.credentials.page(size=100)}
+    _, seq = await working.rotator.begin(INDEX)
+    work = asyncio.create_task(working.rotator.work())
+    await asyncio.wait((work,), timeout=0.5)
+    assert {row.digest for row in await stores.credentials.page(size=100)} == before
+    await stores.board.report("a worker that is behind", seq)
+    assert await work
+    assert not before & {row.digest for row in await stores.credentials.page(size=100)}
+
+
+async def test_an_index_key_stays_while_a_row_does_not_open(stores: Stores) -> None:
+    held = await filled(stores)
+    await stores.credentials.replace(
+        replace(sealed(held, 3), sealed_key=sealed(held, 4).sealed_key)
+    )
+    working = another_process(stores, held, writers=0.0)
+    await working.rotator.begin(INDEX)
+    await working.rotator.work()
+    ended = await stores.rotation.read()
+    assert ended is not None
+    assert (ended.status, ended.failed) == ("incomplete", 1)
+    assert len(await index_keys(stores)) == 2
+
+
+async def test_an_index_rotation_goes_on_after_a_crash(stores: Stores, clock: Clock) -> None:
+    held = await filled(stores)
+    working = another_process(stores, held, batch=1, lease=0.05, writers=60.0)
+    rotation, _ = await working.rotator.begin(INDEX)
+    work = asyncio.create_task(working.rotator.work())
+
+    async def activated() -> bool:
+        return any(key.id == rotation.target and key.active for key in await stores.keyring.load())
+
+    await eventually(activated, "the index key to be in use")
+    work.cancel()
+    await asyncio.wait((work,))
+    other = another_process(stores, held, writers=0.0)
+
+    async def taken_over() -> bool:
+        clock.now += 1
+        await other.rotator.work()
+        return await index_keys(stores) == [rotation.target]
+
+    await eventually(taken_over, "another process to go on")

@@ -57,6 +57,8 @@ def hold(stores: Stores, custodian: Custodian, sealer: Sealer, **options: Any) -
         rotations=stores.rotation,
         custodian=custodian,
         sealer=sealer,
+        board=stores.board,
+        changes=stores.changes,
         **options,
     )
     return Held(custodian, sealer, rotator)
