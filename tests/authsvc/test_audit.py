@@ -127,6 +127,12 @@ async def test_an_entry_beyond_a_head_that_was_put_back_must_be_chained_as_well(
     assert (await verify(Trail(entries, entries[2].head), CHAIN)).broken == 4
 
 
+def test_an_entry_follows_the_very_head_that_it_was_made_for() -> None:
+    entry = CHAIN.link(DEED, [], previous=AuditHead(5))
+    assert CHAIN.proves(entry, previous=AuditHead(5))
+    assert not CHAIN.proves(entry, previous=AuditHead())
+
+
 def test_parts_cannot_move_from_one_field_into_the_next() -> None:
     one = replace(DEED, who="ab", role="c")
     other = replace(DEED, who="a", role="bc")
