@@ -126,7 +126,8 @@ class RotationStore(Protocol):
 
         ``size`` is the most that are looked at. What ``change`` returns as it was is left alone.
 
-        Rows that somebody else is writing are left out. The progress is noted, and the claim
+        Rows that somebody else is writing are left out, and waited for where ``under`` is None:
+        nothing else tells that none is left. The progress is noted, and the claim
         prolonged, in the transaction that changes the rows.
 
         Raises:

@@ -1,7 +1,8 @@
 """The rotation of a key on Postgres.
 
 ``FOR UPDATE SKIP LOCKED`` keeps it out of the way of whoever writes a row at the same time: that
-writer seals it under the active key itself, or the next pass finds it.
+writer seals it under the active key itself, or the next pass finds it. Not so for an index key:
+the database cannot tell which rows are left under the old one, so that each has to be seen.
 """
 
 from collections.abc import Sequence
@@ -146,9 +147,10 @@ def _select(under: str | None, after: str | None, size: int) -> tuple[Any, ...]:
     if after is not None:
         where.add("id > {}", after)
     limit = where.parameter(size)
+    held = "" if under is None else " SKIP LOCKED"
     sql = (
         f"SELECT {_CREDENTIALS.selected()} FROM credentials {where}"  # noqa: S608 - column names
-        f" ORDER BY id LIMIT {limit} FOR UPDATE SKIP LOCKED"
+        f" ORDER BY id LIMIT {limit} FOR UPDATE{held}"
     )
     return (sql, *where.arguments)
 

@@ -321,6 +321,29 @@ async def test_an_index_key_stays_while_a_row_does_not_open(stores: Stores) -> N
     assert len(await index_keys(stores)) == 2
 
 
+async def test_an_index_key_stays_while_somebody_holds_a_row(
+    stores: Stores, url: str | None
+) -> None:
+    if url is None:
+        return  # nobody holds a row in memory
+    held = await filled(stores)
+    working = another_process(stores, held, writers=0.0)
+    rotation, _ = await working.rotator.begin(INDEX)
+    holder = await asyncpg.connect(url)
+    holding = holder.transaction()
+    await holding.start()
+    await holder.execute("SELECT 1 FROM credentials WHERE id = $1 FOR UPDATE", an_id(2))
+    work = asyncio.create_task(working.rotator.work())
+    await asyncio.wait((work,), timeout=0.5)
+    both = await index_keys(stores)
+    await holding.rollback()
+    await holder.close()
+    assert len(both) == 2
+    assert await work
+    assert await index_keys(stores) == [rotation.target]
+    await assert_all_open(stores, held)
+
+
 async def test_an_index_rotation_goes_on_after_a_crash(stores: Stores, clock: Clock) -> None:
     held = await filled(stores)
     working = another_process(stores, held, batch=1, lease=0.05, writers=60.0)
