@@ -39,6 +39,8 @@ _OWN_SITE = frozenset({"same-origin", "none"})
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
 _MOST_TOKENS = 2  # of one request: Kong's header and the usual one
+CREATED_PREFIX = "tka_"
+"""What tokens that are created begin with."""
 
 
 async def _nobody(_token: str) -> None:
@@ -76,7 +78,8 @@ class Guard:
             StoreUnavailableError: It is not known whether the token is one.
         """
         caller = await self._identify(headers)
-        if caller is None and self._token is None:
+        # One that was revoked is refused: it must not become the admin that this host is without.
+        if caller is None and self._token is None and not _claims_token(headers):
             _check_host(headers.get("host", ()))
             caller = LOCAL
         elif caller is None and method == "OPTIONS" and self._origins.knows(headers):
@@ -101,6 +104,10 @@ class Guard:
 def _presented(headers: Headers) -> list[str]:
     bearers = map(_BEARER.fullmatch, headers.get("authorization", ()))
     return [*headers.get("kong-admin-token", ()), *(found[1] for found in bearers if found)]
+
+
+def _claims_token(headers: Headers) -> bool:
+    return any(token.startswith(CREATED_PREFIX) for token in _presented(headers))
 
 
 def _is_among(token: Secret, presented: list[str]) -> bool:

@@ -16,7 +16,7 @@ from sidecar.admin.call import Call, Reply
 from sidecar.admin.containers import Automatic, Field
 from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource, top_level, written_reply
-from sidecar.admin.guard import RESERVED_NAMES
+from sidecar.admin.guard import RESERVED_NAMES, CREATED_PREFIX
 from sidecar.admin.kinds import Text
 from sidecar.admin.problems import schema_violation
 from sidecar.admin.resource import Resource
@@ -25,14 +25,13 @@ from sidecar.admin.routing import Endpoint
 from sidecar.admin.schema import CREATED_AT, ID, TAGS, Schema, indexed_text
 from sidecar.admin.text_checks import name as name_check
 
-_PREFIX = "tka_"
 _BYTES = 32
 _ROLES = frozenset(Role)
 
 
 def generate_token() -> str:
     """Return a new token."""
-    return _PREFIX + secrets.token_urlsafe(_BYTES)
+    return CREATED_PREFIX + secrets.token_urlsafe(_BYTES)
 
 
 def _not_reserved(text: str) -> str | None:
@@ -140,7 +139,7 @@ class TokenCallers:
         Raises:
             StoreUnavailableError: The store did not answer.
         """
-        if not token.startswith(_PREFIX):
+        if not token.startswith(CREATED_PREFIX):
             return None
         found = await self._store.find(token_hash=_hash(token))
         if found is None or found.role not in _ROLES:

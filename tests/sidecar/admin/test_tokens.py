@@ -140,6 +140,15 @@ async def test_without_a_token_file_this_host_goes_on_as_before_and_tokens_as_th
         assert written.status == 403
 
 
+async def test_a_revoked_token_does_not_become_this_hosts_admin(stores: Stores) -> None:
+    async with serving(stores) as client:
+        token = (await create(client, "ann", "viewer"))["token"]
+        assert (await client.delete("/tokens/ann")).status == 204
+        for headers in (bearer(token), {"Kong-Admin-Token": token}):
+            sent = await client.send("PUT", "/consumers/b", json={}, headers=headers)
+            assert sent.status == 401
+
+
 # The least role for each path: to read, to write. A path that is not here fails the test.
 V, OP, A = Role
 TABLE = {
