@@ -133,11 +133,12 @@ class Follower:
         for change in changes:
             self._forget(change)
         entities = {change.entity for change in changes}
+        # Before the ring: one that does not open must not keep a stricter policy out.
+        if entities & {"plugins", "routes", "services"}:
+            await self._reload_policies()
         if "keyring" in entities:
             await self._reload_keyring()
             self._resolver.forget_all()  # digests may be others now
-        if entities & {"plugins", "routes", "services"}:
-            await self._reload_policies()
         self._seq = changes[-1].seq
 
     def _forget(self, change: Change) -> None:

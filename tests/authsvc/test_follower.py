@@ -313,6 +313,16 @@ async def test_a_revoked_key_stops_working_although_the_log_cannot_be_applied(
         assert await bench.reason("better") == "key"
 
 
+async def test_a_stricter_policy_applies_although_the_ring_does_not_open(bench: Bench) -> None:
+    assert await bench.reason() == "key"
+    bench.follower._reload_keyring = BrokenReload(RootKeyError("no"))
+    await _change_ring(bench)
+    await configure_everything(bench)
+    with pytest.raises(RootKeyError):
+        await bench.follower.catch_up()
+    assert await bench.reason() == "not_a_member"
+
+
 async def test_an_outage_while_reloading_does_not_keep_a_revoked_key_working(bench: Bench) -> None:
     assert await bench.reason() == "key"
     bench.follower._reload_policies = BrokenReload(StoreUnavailableError("away"))
