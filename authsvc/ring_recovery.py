@@ -3,6 +3,7 @@
 Everything is written in one transaction, or nothing.
 """
 
+import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -30,6 +31,9 @@ async def recover_keys(
     store: KeyringStore, *, private: RecoveryPrivateKey, root_key: RootKey
 ) -> Recovered:
     """Wrap every key that has a copy with the root key, whatever wrapped it before.
+
+    A copy can be made by whoever has the public key and can write to the database: where the root
+    key still opens the key itself, a copy of another one is refused.
 
     Raises:
         RingChangedError: The ring was changed meanwhile; nothing was written.
@@ -76,4 +80,15 @@ def _recovered(
     except RecoveryKeyError as error:
         _log.warning("key not recovered", key_id=key.id, reason=str(error))
         return None
+    if not _may_be(key, opened, root_key):
+        _log.error("key not recovered", key_id=key.id, reason="its copy is of another key")
+        return None
     return replace(key, wrapped=root_key.wrap(opened, purpose=key.purpose, key_id=key.id))
+
+
+def _may_be(key: WrappedKey, opened: bytes, root_key: RootKey) -> bool:
+    try:
+        known = root_key.unwrap(key.wrapped, purpose=key.purpose, key_id=key.id)
+    except RootKeyError:
+        return True  # what a recovery is for: nothing but the copy tells
+    return hmac.compare_digest(known, opened)

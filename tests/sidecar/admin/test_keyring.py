@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -276,3 +277,21 @@ async def test_a_vault_is_asked_again_where_there_is_one(stores: Stores) -> None
     async with serving(stores, sealer=held.sealer, keyring=endpoints) as admin:
         statuses = [(await admin.post("/keyring/vault/sync")).status for _ in range(3)]
     assert statuses == [204, 409, 503]
+
+
+async def test_a_copy_that_somebody_planted_takes_no_keys_place(
+    recoverable: AdminClient, stores: Stores
+) -> None:
+    credential = await make_key(recoverable)
+    recovery = RecoveryKey.from_pem(PUBLIC)
+    keys = await stores.keyring.load()
+    planted = [
+        replace(key, recovery=recovery.seal_key(bytes(32), purpose=key.purpose, key_id=key.id))
+        for key in keys
+    ]
+    await stores.keyring.rewrap(planted, announce=False)
+    answer = await recoverable.post("/keyring/recover", {"recovery_private_key": PRIVATE})
+    assert answer.json()["recovered"] == []
+    assert set(answer.json()["not_recovered"]) == {key.id for key in keys}
+    path = f"/key-auths-enc/{credential['id']}"
+    assert (await recoverable.get(path)).json()["key"] == credential["key"]
