@@ -1,7 +1,7 @@
 """``POST …/key-auth-enc/{key}/rotate``: a new key for the same consumer, the old one going soon.
 
 The body's ``overlap`` says for how many seconds the old key goes on, 0 by default.  The new one
-takes over the old one's tags, name, metadata and expiry.
+takes over the old one's tags, name, metadata and expiry, and is disabled if that one was.
 """
 
 import math
@@ -20,7 +20,7 @@ from sidecar.admin.routing import Endpoint
 
 _MOST = 100_000_000  # seconds, as ttl
 _OVERLAP = Integer(between=(0, _MOST))
-_KEPT = ("consumer", "tags", "name", "metadata")
+_KEPT = ("consumer", "tags", "name", "metadata", "enabled")
 _BODY: JsonSchema = {
     "type": "object",
     "properties": {

@@ -78,3 +78,9 @@ async def test_only_the_consumers_own_key_is_rotated(admin: AdminClient) -> None
     await make_old_key(admin)
     await admin.post("/consumers", {"username": "eve"})
     assert (await admin.post("/consumers/eve/key-auth-enc/old/rotate", {})).status == 404
+
+
+async def test_a_disabled_key_does_not_come_to_life_by_rotation(admin: AdminClient) -> None:
+    await make_old_key(admin, enabled=False)
+    new = (await admin.post(ROTATE[0], {})).json()
+    assert new["enabled"] is False
