@@ -16,7 +16,7 @@ from sidecar.admin.call import Call, Reply
 from sidecar.admin.containers import Automatic, Field
 from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource, top_level, written_reply
-from sidecar.admin.guard import RESERVED_NAMES, CREATED_PREFIX
+from sidecar.admin.guard import CREATED_PREFIX, RESERVED_NAMES
 from sidecar.admin.kinds import Text
 from sidecar.admin.problems import schema_violation
 from sidecar.admin.resource import Resource
