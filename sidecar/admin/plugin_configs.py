@@ -13,6 +13,8 @@ from sidecar.admin.kinds import Boolean, InvalidValueError, Kind, Number, Text
 from sidecar.admin.schema import Variant
 
 MOESIF = "moesif"
+SECRET_FIELDS = frozenset({"application_id"})
+"""The fields of configurations that are for nobody but admins."""
 _GROUPS = ListOf(elements=Text())
 
 

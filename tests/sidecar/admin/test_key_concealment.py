@@ -75,3 +75,24 @@ async def test_a_viewer_never_sees_a_key_and_an_operator_where_keys_are_shown() 
                 answer = await client.send("GET", path, headers=headers)
                 assert [row["key"] for row in answer.json()["data"]] == [shown]
                 assert (KEY.encode() in answer.body) == (shown is not None)
+
+
+PLUGIN_PATHS = ["/plugins", "/routes/r/plugins", "/services/s/plugins"]
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+@pytest.mark.parametrize("path", PLUGIN_PATHS)
+async def test_secrets_of_plugins_are_for_admins_alone(
+    quick: AdminClient, path: str, role: str
+) -> None:
+    await quick.put("/services/s", {"url": "http://upstream"})
+    await quick.put("/routes/r", {"paths": ["/"], "service": {"name": "s"}})
+    config = {"application_id": "canary-application-id"}
+    made = (await quick.post(path, {"name": "moesif", "config": config})).json()
+    assert made["config"]["application_id"] == "canary-application-id"
+    token = (await quick.post("/tokens", {"name": role, "role": role})).json()["token"]
+    for place in (path, f"/plugins/{made['id']}", "/plugins"):
+        answer = await quick.send("GET", place, headers={"Kong-Admin-Token": token})
+        assert answer.status == 200
+        assert "canary" not in str(answer.json())
+        assert "moesif" in str(answer.json())
