@@ -130,12 +130,12 @@ def _record(entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int) -
         upstream_last_byte=_elapsed(common, "time_to_last_upstream_rx_byte"),
         method=_method(request),
         scheme=request.scheme,
-        authority=_authority(request),
+        authority=_authority(request, verdict),
         path=request.path,
         original_path=request.original_path,
         protocol=_name(envoy_names.PROTOCOLS, entry.protocol_version),
         request_id=request.request_id or common.stream_id,
-        request_headers=_request_headers(request),
+        request_headers=_request_headers(request, verdict),
         request_headers_size=request.request_headers_bytes,
         request_body_size=request.request_body_bytes,
         tls_version=_name(envoy_names.TLS_VERSIONS, common.tls_properties.tls_version),
@@ -176,14 +176,16 @@ def _method(request: HTTPRequestProperties) -> str:
     )
 
 
-def _authority(request: HTTPRequestProperties) -> str:
-    return request.authority.rpartition("@")[2]  # what may stand before it is a password
+def _authority(request: HTTPRequestProperties, verdict: Verdict | None) -> str:
+    # Envoy logs what the upstream was sent, which may be an address of the inside.
+    asked = (verdict.authority if verdict else None) or request.authority
+    return asked.rpartition("@")[2]  # what may stand before it is a password
 
 
-def _request_headers(request: HTTPRequestProperties) -> dict[str, str]:
+def _request_headers(request: HTTPRequestProperties, verdict: Verdict | None) -> dict[str, str]:
     headers = _lowered(request.request_headers)
     own_fields = (
-        ("host", _authority(request)),
+        ("host", _authority(request, verdict)),
         ("user-agent", request.user_agent),
         ("referer", request.referer),
         ("x-forwarded-for", request.forwarded_for),
@@ -250,6 +252,7 @@ def _verdict(common: AccessLogCommon) -> tuple[Verdict | None, str | None, str |
         custom_id=texts.get("custom_id"),
         credential_id=texts.get("credential_id"),
         anonymous="anonymous" in texts and _flag(said.fields["anonymous"]),
+        authority=texts.get("authority"),
         user_id=texts.get("user_id"),
         company_id=texts.get("company_id"),
         transaction_id=texts.get("transaction_id"),

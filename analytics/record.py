@@ -30,6 +30,7 @@ class Verdict:
     custom_id: str | None = None
     credential_id: str | None = None
     anonymous: bool = False
+    authority: str | None = None  # the host that the client asked, before Envoy rewrote it
     user_id: str | None = None
     company_id: str | None = None
     transaction_id: str | None = None

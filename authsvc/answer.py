@@ -74,6 +74,7 @@ def _metadata(
 ) -> Metadata:
     metadata: Metadata = {"result": kind, "reason": str(reason)}
     if request is not None:
+        _put(metadata, "authority", request.authority)
         _put(metadata, "route", request.route)
         _put(metadata, "service", request.service)
     if identity is None:

@@ -15,6 +15,7 @@ class Request:
         joined: The face could not keep repeated lines apart: a value with a comma may be several.
         body: The whole body; None if there is none, or not all of it, or Envoy did not send it.
         http2: It came over HTTP/2 or later.
+        authority: The host that the client asked, before Envoy rewrites it for an upstream.
         route: The name of the route, if Envoy gave one.
         service: The name of the service, if Envoy gave one.
     """
@@ -25,6 +26,7 @@ class Request:
     joined: bool = False
     body: bytes | None = field(default=None, repr=False)
     http2: bool = False
+    authority: str | None = None
     route: str | None = None
     service: str | None = None
 

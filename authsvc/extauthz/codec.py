@@ -60,6 +60,7 @@ def decode(payload: bytes) -> Request:
         joined=joined,
         body=_body(http, headers),
         http2=http.protocol not in ("", "HTTP/1.0", "HTTP/1.1"),
+        authority=http.host or None,
         route=route,
         service=service,
     )

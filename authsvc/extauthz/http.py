@@ -80,6 +80,7 @@ async def _read(http: web.BaseRequest) -> Request:
         joined=True,
         http2=True,  # it cannot be seen here; gRPC exists on nothing else
         body=body if body and not partial else None,
+        authority=http.headers.get("host") or None,
         route=http.headers.get(ROUTE_HEADER) or None,
         service=http.headers.get(SERVICE_HEADER) or None,
     )

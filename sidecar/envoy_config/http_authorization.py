@@ -16,6 +16,7 @@ from sidecar.envoy_config.stripping import IDENTITY_HEADERS
 _ASKED_WITH = ("accept", "authorization", "content-type", "cookie", "x-request-id")
 _METADATA = (
     "anonymous",
+    "authority",
     "consumer_id",
     "credential_id",
     "custom_id",

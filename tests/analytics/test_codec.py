@@ -148,6 +148,12 @@ def test_a_verdict_over_http_is_text_and_means_the_same(sent: object, meant: boo
     assert verdict.anonymous is meant
 
 
+def test_the_host_is_the_one_that_the_client_asked() -> None:
+    rewritten = entry(common=said(result="allow", authority="api.test"))
+    record = record_of(rewritten)
+    assert (record.authority, record.request_headers["host"]) == ("api.test", "api.test")
+
+
 def test_the_route_of_the_verdict_wins() -> None:
     named = entry(common={"route_name": "envoys"} | said(route="ours", service="billing"))
     assert (record_of(named).route, record_of(named).service) == ("ours", "billing")

@@ -113,3 +113,10 @@ def test_no_repr_shows_a_path() -> None:
     decided = answer(allow(hiding=Hiding(path="/?token=SECRET")), REQUEST)
     assert "SECRET" not in repr(decided)
     assert "SECRET" not in repr(allow(hiding=Hiding(path="/?token=SECRET")))
+
+
+def test_the_verdict_names_the_host_that_was_asked() -> None:
+    asked = replace(REQUEST, authority="api.test")
+    assert answer(allow(), asked).metadata["authority"] == "api.test"
+    assert answer(Unavailable(), asked).metadata["authority"] == "api.test"
+    assert "authority" not in answer(allow(), REQUEST).metadata
