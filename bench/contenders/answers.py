@@ -15,7 +15,9 @@ def allow_headers(caller: Caller) -> dict[str, str]:
     }
 
 
-def allow_metadata(caller: Caller, *, route: str, service: str) -> dict[str, str | bool]:
+def allow_metadata(
+    caller: Caller, *, authority: str, route: str, service: str
+) -> dict[str, str | bool]:
     """Return what the access log is to say about the call."""
     return {
         "consumer_id": caller.consumer_id,
@@ -25,6 +27,7 @@ def allow_metadata(caller: Caller, *, route: str, service: str) -> dict[str, str
         "anonymous": False,
         "result": "allow",
         "reason": "key",
+        "authority": authority,
         "route": route,
         "service": service,
     }

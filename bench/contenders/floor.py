@@ -13,7 +13,7 @@ from bench.traffic import METHOD, callers
 
 async def serve() -> None:
     """Serve until standard input ends."""
-    names = {"route": "items", "service": "catalogue"}
+    names = {"route": "items", "service": "catalogue", "authority": "api.example.com"}
     answer = allowed(callers()[0], names).SerializeToString()
 
     async def check(request: bytes, context: object) -> bytes:  # noqa: ARG001 - grpc.aio's signature

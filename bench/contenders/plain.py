@@ -37,15 +37,15 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
         http = request.attributes.request.http
         headers = {header.key: header.raw_value for header in http.header_map.headers}
         caller = self._callers.get(headers.get("apikey", b"").decode())
-        extensions = request.attributes.context_extensions
-        return allowed(caller, dict(extensions)) if caller else denied()
+        names = {**request.attributes.context_extensions, "authority": http.host}
+        return allowed(caller, names) if caller else denied()
 
 
 def allowed(caller: Caller, names: dict[str, str]) -> CheckResponse:
     """Build the answer that lets a caller through."""
     headers = allow_headers(caller)
     metadata = Struct()
-    metadata.update(allow_metadata(caller, route=names["route"], service=names["service"]))
+    metadata.update(allow_metadata(caller, **names))
     return CheckResponse(
         status=Status(code=0),
         ok_response=OkHttpResponse(
