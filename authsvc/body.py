@@ -45,7 +45,7 @@ def _form_values(body: bytes, name: str) -> list[bytes]:
 
 def _json_values(body: bytes, name: str) -> list[bytes]:
     try:
-        members = json.loads(body, object_pairs_hook=_Members)
+        members = json.loads(body, object_pairs_hook=_Members, parse_int=float)
     except (ValueError, RecursionError):
         return []
     if not isinstance(members, _Members):

@@ -55,7 +55,7 @@ def _form(_content_type: str, body: bytes, names: frozenset[str]) -> bytes:
 def _json(_content_type: str, body: bytes, names: frozenset[str]) -> bytes:
     encoding = json.detect_encoding(body)
     text = body.decode(encoding, "surrogatepass")
-    if not isinstance(json.loads(text), dict):
+    if not isinstance(json.loads(text, parse_int=float), dict):
         return body
     start, members, end = _members(text)
     kept = [text[begin:stop] for name, begin, stop in members if name not in names]
@@ -70,7 +70,7 @@ def _members(text: str) -> tuple[int, list[tuple[str, int, int]], int]:
     A span runs from behind the brace or comma before it to the comma or brace after it. The text
     is known to be valid JSON.
     """
-    decode = json.JSONDecoder().raw_decode
+    decode = json.JSONDecoder(parse_int=float).raw_decode
     start = position = _skip(text, 0) + 1
     members: list[tuple[str, int, int]] = []
     while text[_skip(text, position)] != "}":
@@ -125,7 +125,7 @@ def _form_fields(_content_type: str, part: bytes) -> Iterator[str]:
 def _json_fields(_content_type: str, part: bytes) -> Iterator[str]:
     """Yield the names of members up to where the text is cut or broken."""
     text = part.decode(json.detect_encoding(part), "replace")
-    decode = json.JSONDecoder().raw_decode
+    decode = json.JSONDecoder(parse_int=float).raw_decode
     position = _skip(text, 0)
     if text[position : position + 1] != "{":
         return
