@@ -75,8 +75,9 @@ def _service(plan: EnvoyPlan) -> dict[str, Any]:
 
 
 def _retry_policy() -> dict[str, Any]:
+    # A check can be asked twice; what a worker that stops just then gives back is asked of another.
     return {
         "num_retries": 2,
-        "retry_on": "unavailable,connect-failure,refused-stream,reset",
+        "retry_on": "unavailable,cancelled,internal,connect-failure,refused-stream,reset",
         "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
     }
