@@ -8,6 +8,7 @@ What callers can rely on:
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import DecodeError
@@ -23,6 +24,7 @@ from analytics.pb.accesslog_pb2 import (
     HTTPResponseProperties,
     StreamAccessLogsMessage,
     StreamAccessLogsResponse,
+    TLSProperties,
 )
 from analytics.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from analytics.record import AccessRecord, Sender, Verdict
@@ -30,6 +32,8 @@ from analytics.wire import split_entries
 
 # Where ext_authz puts the metadata of its answers, however the filter is named.
 VERDICT_NAMESPACE = "envoy.filters.http.ext_authz"
+# And jwt_authn the payloads of tokens, where it is told to.
+JWT_NAMESPACE = "envoy.filters.http.jwt_authn"
 END_OF_STREAM = StreamAccessLogsResponse().SerializeToString()
 
 _SECOND = 1_000_000_000  # nanoseconds
@@ -121,6 +125,7 @@ def _record(entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int) -
     request, response = entry.request, entry.response
     response_headers = _lowered(response.response_headers)
     verdict, route, service = _verdict(common)
+    peer = common.tls_properties.peer_certificate_properties
     has_status = response.HasField("response_code") and response.response_code.value != 0
     return AccessRecord(
         started=_since_epoch(common.start_time, received),
@@ -140,6 +145,9 @@ def _record(entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int) -
         request_body_size=request.request_body_bytes,
         tls_version=_name(envoy_names.TLS_VERSIONS, common.tls_properties.tls_version),
         server_name=common.tls_properties.tls_sni_hostname,
+        peer_subject=peer.subject,
+        peer_uris=_alternative_names(peer, "uri"),
+        peer_dns_names=_alternative_names(peer, "dns"),
         client_address=common.downstream_remote_address.socket_address.address,
         peer_address=common.downstream_direct_remote_address.socket_address.address,
         local_address=_host_and_port(common.downstream_local_address),
@@ -158,6 +166,7 @@ def _record(entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int) -
         attempts=common.upstream_request_attempt_count,
         tags=dict(common.custom_tags),
         verdict=verdict,
+        jwt_payloads=_jwt_payloads(common),
     )
 
 
@@ -268,3 +277,32 @@ def _flag(value: Value) -> bool:
 
 def _text(value: Value) -> str | None:
     return value.string_value or None
+
+
+def _jwt_payloads(common: AccessLogCommon) -> Mapping[str, Any] | None:
+    namespaces = common.metadata.filter_metadata
+    return _members(namespaces[JWT_NAMESPACE]) if JWT_NAMESPACE in namespaces else None
+
+
+def _members(struct: Struct) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Value) -> Any:
+    """Return a value of a Struct, a number as text: an id that is one has no decimal point."""
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        number = value.number_value
+        return str(int(number)) if number.is_integer() else str(number)
+    if kind == "struct_value":
+        return _members(value.struct_value)
+    if kind == "list_value":
+        return [_plain(member) for member in value.list_value.values]
+    return {"string_value": value.string_value, "bool_value": value.bool_value}.get(kind or "")
+
+
+def _alternative_names(
+    certificate: TLSProperties.CertificateProperties, kind: Literal["uri", "dns"]
+) -> tuple[str, ...]:
+    names = certificate.subject_alt_name
+    return tuple(getattr(name, kind) for name in names if name.HasField(kind)) if names else ()

@@ -5,6 +5,7 @@ Nothing here is masked yet: paths, headers and tags may hold credentials.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,9 @@ class AccessRecord:
     request_body_size: int = 0
     tls_version: str = ""
     server_name: str = ""  # of the TLS handshake
+    peer_subject: str = ""  # of the client's certificate, as are the two below
+    peer_uris: tuple[str, ...] = ()
+    peer_dns_names: tuple[str, ...] = ()
 
     client_address: str = ""  # as Envoy resolved it, with the proxies that it trusts
     peer_address: str = ""  # of the connection
@@ -85,6 +89,9 @@ class AccessRecord:
     attempts: int = 0
     tags: Mapping[str, str]
     verdict: Verdict | None = None  # None: authsvc was not asked, or did not answer
+    # What Envoy's jwt_authn filter verified: claims by the name of their ``payload_in_metadata``,
+    # numbers as their digits.
+    jwt_payloads: Mapping[str, Any] | None = None
 
     @property
     def is_grpc(self) -> bool:

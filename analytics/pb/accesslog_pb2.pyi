@@ -153,18 +153,36 @@ class ResponseFlags(_message.Message):
     def __init__(self, failed_local_healthcheck: _Optional[bool] = ..., no_healthy_upstream: _Optional[bool] = ..., upstream_request_timeout: _Optional[bool] = ..., local_reset: _Optional[bool] = ..., upstream_remote_reset: _Optional[bool] = ..., upstream_connection_failure: _Optional[bool] = ..., upstream_connection_termination: _Optional[bool] = ..., upstream_overflow: _Optional[bool] = ..., no_route_found: _Optional[bool] = ..., delay_injected: _Optional[bool] = ..., fault_injected: _Optional[bool] = ..., rate_limited: _Optional[bool] = ..., unauthorized_details: _Optional[_Union[ResponseFlags.Unauthorized, _Mapping]] = ..., rate_limit_service_error: _Optional[bool] = ..., downstream_connection_termination: _Optional[bool] = ..., upstream_retry_limit_exceeded: _Optional[bool] = ..., stream_idle_timeout: _Optional[bool] = ..., invalid_envoy_request_headers: _Optional[bool] = ..., downstream_protocol_error: _Optional[bool] = ..., upstream_max_stream_duration_reached: _Optional[bool] = ..., response_from_cache_filter: _Optional[bool] = ..., no_filter_config_found: _Optional[bool] = ..., duration_timeout: _Optional[bool] = ..., upstream_protocol_error: _Optional[bool] = ..., no_cluster_found: _Optional[bool] = ..., overload_manager: _Optional[bool] = ..., dns_resolution_failure: _Optional[bool] = ..., downstream_remote_reset: _Optional[bool] = ...) -> None: ...
 
 class TLSProperties(_message.Message):
-    __slots__ = ("tls_version", "tls_cipher_suite", "tls_sni_hostname", "tls_session_id", "ja3_fingerprint")
+    __slots__ = ("tls_version", "tls_cipher_suite", "tls_sni_hostname", "peer_certificate_properties", "tls_session_id", "ja3_fingerprint")
+    class CertificateProperties(_message.Message):
+        __slots__ = ("subject_alt_name", "subject", "issuer")
+        class SubjectAltName(_message.Message):
+            __slots__ = ("uri", "dns")
+            URI_FIELD_NUMBER: _ClassVar[int]
+            DNS_FIELD_NUMBER: _ClassVar[int]
+            uri: str
+            dns: str
+            def __init__(self, uri: _Optional[str] = ..., dns: _Optional[str] = ...) -> None: ...
+        SUBJECT_ALT_NAME_FIELD_NUMBER: _ClassVar[int]
+        SUBJECT_FIELD_NUMBER: _ClassVar[int]
+        ISSUER_FIELD_NUMBER: _ClassVar[int]
+        subject_alt_name: _containers.RepeatedCompositeFieldContainer[TLSProperties.CertificateProperties.SubjectAltName]
+        subject: str
+        issuer: str
+        def __init__(self, subject_alt_name: _Optional[_Iterable[_Union[TLSProperties.CertificateProperties.SubjectAltName, _Mapping]]] = ..., subject: _Optional[str] = ..., issuer: _Optional[str] = ...) -> None: ...
     TLS_VERSION_FIELD_NUMBER: _ClassVar[int]
     TLS_CIPHER_SUITE_FIELD_NUMBER: _ClassVar[int]
     TLS_SNI_HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    PEER_CERTIFICATE_PROPERTIES_FIELD_NUMBER: _ClassVar[int]
     TLS_SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     JA3_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     tls_version: int
     tls_cipher_suite: _wrappers_pb2.UInt32Value
     tls_sni_hostname: str
+    peer_certificate_properties: TLSProperties.CertificateProperties
     tls_session_id: str
     ja3_fingerprint: str
-    def __init__(self, tls_version: _Optional[int] = ..., tls_cipher_suite: _Optional[_Union[_wrappers_pb2.UInt32Value, _Mapping]] = ..., tls_sni_hostname: _Optional[str] = ..., tls_session_id: _Optional[str] = ..., ja3_fingerprint: _Optional[str] = ...) -> None: ...
+    def __init__(self, tls_version: _Optional[int] = ..., tls_cipher_suite: _Optional[_Union[_wrappers_pb2.UInt32Value, _Mapping]] = ..., tls_sni_hostname: _Optional[str] = ..., peer_certificate_properties: _Optional[_Union[TLSProperties.CertificateProperties, _Mapping]] = ..., tls_session_id: _Optional[str] = ..., ja3_fingerprint: _Optional[str] = ...) -> None: ...
 
 class AccessLogCommon(_message.Message):
     __slots__ = ("sample_rate", "downstream_remote_address", "downstream_local_address", "tls_properties", "start_time", "time_to_last_rx_byte", "time_to_first_upstream_tx_byte", "time_to_last_upstream_tx_byte", "time_to_first_upstream_rx_byte", "time_to_last_upstream_rx_byte", "time_to_first_downstream_tx_byte", "time_to_last_downstream_tx_byte", "upstream_remote_address", "upstream_local_address", "upstream_cluster", "response_flags", "metadata", "upstream_transport_failure_reason", "route_name", "downstream_direct_remote_address", "filter_state_objects", "custom_tags", "duration", "upstream_request_attempt_count", "connection_termination_details", "stream_id", "intermediate_log_entry", "downstream_transport_failure_reason", "downstream_wire_bytes_sent", "downstream_wire_bytes_received", "upstream_wire_bytes_sent", "upstream_wire_bytes_received", "access_log_type")

@@ -20,9 +20,28 @@ NOW = 1_800_000_000_000_000_000
 START = 1_730_263_542_005_000_000
 
 
+CERTIFICATE = {
+    "subject": "CN=billing,O=acme",
+    "subject_alt_name": [
+        {"dns": "billing.acme"},
+        {"uri": "spiffe://acme/billing"},
+        {"dns": "b.acme"},
+    ],
+}
+
+
 def record_of(built: HTTPAccessLogEntry) -> AccessRecord:
     (record,) = decode(message(built), received=NOW).records
     return record
+
+
+def test_the_payloads_of_verified_tokens_keep_the_digits_of_numbers() -> None:
+    claims = {"sub": "u", "n": 12, "x": 1.5, "yes": True, "none": None, "in": {"of": ["a", 1]}}
+    metadata = {"filter_metadata": {"envoy.filters.http.jwt_authn": {"payload": claims}}}
+    record = record_of(entry(common={"metadata": metadata}))
+    expected = claims | {"n": "12", "x": "1.5", "in": {"of": ["a", "1"]}}
+    assert record.jwt_payloads == {"payload": expected}
+    assert record_of(entry()).jwt_payloads is None
 
 
 def test_the_tables_are_envoys() -> None:
@@ -55,7 +74,11 @@ def test_every_field_is_read_from_where_envoy_puts_it() -> None:
                 "upstream_request_attempt_count": 2,
                 "response_flags": {"no_healthy_upstream": True, "unauthorized_details": {}},
                 "route_name": "route-of-envoy",
-                "tls_properties": {"tls_version": "TLSv1_3", "tls_sni_hostname": "api.example.com"},
+                "tls_properties": {
+                    "tls_version": "TLSv1_3",
+                    "tls_sni_hostname": "api.example.com",
+                    "peer_certificate_properties": CERTIFICATE,
+                },
                 "custom_tags": {"env": "prod"},
             },
             request={
@@ -101,6 +124,9 @@ def test_every_field_is_read_from_where_envoy_puts_it() -> None:
         request_body_size=2,
         tls_version="TLSv1.3",
         server_name="api.example.com",
+        peer_subject="CN=billing,O=acme",
+        peer_uris=("spiffe://acme/billing",),
+        peer_dns_names=("billing.acme", "b.acme"),
         client_address="203.0.113.5",
         peer_address="10.0.0.9",
         local_address="[::1]:8000",

@@ -67,6 +67,8 @@ TAKEN = {
         ),
         "envoy.data.accesslog.v3.": (
             *("ResponseFlags", "ResponseFlags.Unauthorized", "TLSProperties", "AccessLogCommon"),
+            "TLSProperties.CertificateProperties",
+            "TLSProperties.CertificateProperties.SubjectAltName",
             *("HTTPRequestProperties", "HTTPResponseProperties", "HTTPAccessLogEntry"),
         ),
         "envoy.service.accesslog.v3.": (
