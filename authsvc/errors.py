@@ -40,6 +40,13 @@ class ForeignKeyViolationError(StoreError):
         self.field = field
 
 
+class EntityChangedError(StoreError):
+    """The entity is not what it was when it was read; read it again."""
+
+    def __init__(self) -> None:
+        super().__init__("somebody else has written the entity meanwhile")
+
+
 class UnstorableValueError(StoreError):
     """A write holds a value that no store can keep.
 
@@ -100,6 +107,10 @@ class LeaseLostError(StoreError):
 
 class RecoveryKeyError(AuthServiceError):
     """An RSA key, or what was encrypted to one, is malformed or does not fit."""
+
+
+class SealedKeyError(AuthServiceError):
+    """A sealed key of a declarative file, or a key of its pair, is malformed or does not fit."""
 
 
 class RootKeyError(AuthServiceError):

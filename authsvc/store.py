@@ -84,10 +84,13 @@ class EntityStore(Protocol[E]):
             ForeignKeyViolationError: It refers to something that does not exist.
         """
 
-    async def replace(self, entity: E) -> int | None:
+    async def replace(self, entity: E, *, expected: E | None = None) -> int | None:
         """Store the entity in place of the one with its id; return the seq, or None if absent.
 
+        ``expected`` is that one as it was read: with it, nobody's write since is undone.
+
         Raises:
+            EntityChangedError: It is not as expected; nothing was written.
             UnstorableValueError: A value cannot be stored.
             UniqueViolationError: Another entity has the same unique fields.
             ForeignKeyViolationError: It refers to something that does not exist.

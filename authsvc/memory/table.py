@@ -7,7 +7,12 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 from authsvc.entities import Entity
-from authsvc.errors import ForeignKeyViolationError, UniqueViolationError, UnstorableValueError
+from authsvc.errors import (
+    EntityChangedError,
+    ForeignKeyViolationError,
+    UniqueViolationError,
+    UnstorableValueError,
+)
 from authsvc.identifier import canonical_id
 from authsvc.kinds import Kind, Written, replaced, written
 from authsvc.memory.change_log import MemoryChangeLog
@@ -82,12 +87,14 @@ class MemoryTable(Generic[E]):
         self._put(entity)
         return self._log.append((*purged, written(self.kind, entity)))
 
-    async def replace(self, entity: E) -> int | None:
+    async def replace(self, entity: E, *, expected: E | None = None) -> int | None:
         """Store the entity in place of the one with its id."""
         check_storable(self.kind, entity)
         old = self._rows.get(entity.id)
         if old is None or self._is_expired(old):
             return None
+        if expected is not None and expected != old:
+            raise EntityChangedError
         self.refuse(entity)
         self._check_unique(entity, exempt=(entity.id,))
         self._check_references(entity)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from authsvc.entities import Entity, StoredCredential
-from authsvc.errors import UnstorableValueError
+from authsvc.errors import EntityChangedError, UnstorableValueError
 from authsvc.identifier import canonical_id
 from authsvc.kinds import Written, replaced, written
 from authsvc.postgres.change_log import ChangeLog
@@ -87,7 +87,7 @@ class PostgresEntityStore(Generic[E]):
 
         return await self._log.write(work)
 
-    async def replace(self, entity: E) -> int | None:
+    async def replace(self, entity: E, *, expected: E | None = None) -> int | None:
         """Store the entity in place of the one with its id."""
         check_storable(self._kind, entity)
 
@@ -95,6 +95,8 @@ class PostgresEntityStore(Generic[E]):
             old = await self._lock(lease, entity.id)
             if old is None:
                 return None
+            if expected is not None and expected != old:
+                raise EntityChangedError
             purged = await self._purge_expired(lease, entity)
             await self._change(lease, entity)
             seq = await self._log.append(lease, (*purged, *replaced(self._kind, old, entity)))

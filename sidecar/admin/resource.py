@@ -1,13 +1,14 @@
 """Entities of one kind as the API reads and writes them, whatever the path that led to them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Generic
 
 import structlog
 
 from authsvc.entities import Entity
-from authsvc.errors import ForeignKeyViolationError, KeyringError
+from authsvc.errors import EntityChangedError, ForeignKeyViolationError, KeyringError
 from authsvc.store import EntityStore
 from sidecar.admin import problems
 from sidecar.admin.arguments import is_utf8
@@ -32,7 +33,8 @@ Vetting = Callable[[E], Awaitable[None]]
 Filling = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Returns the values of a new entity with what was left out."""
 
-_ATTEMPTS = 5  # of an upsert, while others create and delete the same entity
+_ATTEMPTS = 5  # of a write, while others write the same entity
+_BUSY = "The entity is being written by others: try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,14 @@ class Written(Generic[E]):
 
     entity: E
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What is to be stored: a complete, valid document, and when it expires."""
+
+    document: Mapping[str, Any]
+    expires_at: int | None
 
 
 class Resource(Generic[E]):
@@ -162,7 +172,9 @@ class Resource(Generic[E]):
         ttl, values = self._opened(payload)
         values = await self._filled(_given(values, owner))
         document = await self._documents.new(values, is_form=payload.is_form)
-        return await self._insert(document, expires_at if ttl is None else self._expiry(ttl))
+        return await self._insert(
+            _Draft(document, expires_at if ttl is None else self._expiry(ttl))
+        )
 
     async def update(
         self, segment: str, payload: Payload, owner: Owner | None = None
@@ -176,17 +188,16 @@ class Resource(Generic[E]):
         found = await self.locate(segment, owner)
         if found is None:
             raise self._missing(segment, owner)
-        async with self._locks.of(found.id):
-            current = await self._store.get(found.id)  # as the last writer left it
-            if current is None:
-                raise self._missing(segment, owner)
-            changed = await self._documents.changed(
+
+        async def changed(current: E) -> _Draft:
+            document = await self._documents.changed(
                 self._document(current), values, is_form=payload.is_form
             )
-            if owner and changed[owner.field] != {"id": owner.id}:
+            if owner and document[owner.field] != {"id": owner.id}:
                 raise problems.schema_violation({owner.field: "cannot be changed here"})
-            before: int | None = getattr(current, "expires_at", None)
-            replaced = await self._replace(changed, before if ttl is None else self._expiry(ttl))
+            return _Draft(document, _end(current) if ttl is None else self._expiry(ttl))
+
+        replaced = await self._rewrite(found.id, changed)
         if replaced is None:
             raise self._missing(segment, owner)
         return replaced
@@ -208,7 +219,9 @@ class Resource(Generic[E]):
             filled = await self._filled(addressed)
             document = await self._documents.new(filled, is_form=payload.is_form)
             try:
-                stored = await self._put(document, self._expiry(ttl), current)
+                stored = await self._put(_Draft(document, self._expiry(ttl)), current)
+            except EntityChangedError:
+                continue
             except ProblemError:
                 # What collided may be this very entity, created by somebody else just now.
                 if current is not None or await self._look_up(segment, owner) is None:
@@ -216,7 +229,7 @@ class Resource(Generic[E]):
                 continue
             if stored is not None:
                 return stored
-        raise problems.plain(409, "The entity is being created and deleted by others")
+        raise problems.plain(409, _BUSY)
 
     async def delete(self, segment: str, owner: Owner | None = None) -> int | None:
         """Remove an entity; return the seq, or None if there was none.
@@ -235,24 +248,24 @@ class Resource(Generic[E]):
 
     async def associate(self, entity_id: str, owner: Owner) -> int | None:
         """Let an entity refer to another one; return the seq, None if it is gone."""
-        async with self._locks.of(entity_id):
-            current = await self._store.get(entity_id)
-            if current is None:
-                return None
+
+        async def associated(current: E) -> _Draft:
             document = {**self._document(current), owner.field: {"id": owner.id}}
-            replaced = await self._replace(document, getattr(current, "expires_at", None))
+            return _Draft(document, _end(current))
+
+        replaced = await self._rewrite(entity_id, associated)
         return replaced.seq if replaced else None
 
     async def expire(self, entity_id: str, expires_at: int) -> int | None:
         """Let an entity end no later than this; return the seq, None if it is gone."""
-        async with self._locks.of(entity_id):
-            current = await self._store.get(entity_id)
-            if current is None:
-                return None
-            ends = getattr(current, "expires_at", None)
-            replaced = await self._replace(
-                self._document(current), expires_at if ends is None else min(ends, expires_at)
+
+        async def expiring(current: E) -> _Draft:
+            end = _end(current)
+            return _Draft(
+                self._document(current), expires_at if end is None else min(end, expires_at)
             )
+
+        replaced = await self._rewrite(entity_id, expiring)
         return replaced.seq if replaced else None
 
     async def _look_up(self, segment: str, owner: Owner | None) -> E | None:
@@ -284,30 +297,41 @@ class Resource(Generic[E]):
             return {self.schema.nested_key: segment, **values}
         return {**values, str(self.schema.endpoint_key): segment}
 
-    async def _put(
-        self, document: dict[str, Any], expires_at: int | None, current: E | None
+    async def _rewrite(
+        self, entity_id: str, change: Callable[[E], Awaitable[_Draft]]
     ) -> Written[E] | None:
-        if current is None:
-            return await self._insert(document, expires_at)
-        async with self._locks.of(current.id):
-            return await self._replace({**document, "id": current.id}, expires_at)
+        """Change a row as its last writer left it, in whatever process that was."""
+        async with self._locks.of(entity_id):
+            for _ in range(_ATTEMPTS):
+                current = await self._store.get(entity_id)
+                if current is None:
+                    return None
+                with suppress(EntityChangedError):
+                    return await self._replace(await change(current), current)
+        raise problems.plain(409, _BUSY)
 
-    async def _insert(self, document: Mapping[str, Any], expires_at: int | None) -> Written[E]:
-        entity = await self._built(document, expires_at)
+    async def _put(self, draft: _Draft, current: E | None) -> Written[E] | None:
+        if current is None:
+            return await self._insert(draft)
+        async with self._locks.of(current.id):
+            return await self._replace(
+                replace(draft, document={**draft.document, "id": current.id}), current
+            )
+
+    async def _insert(self, draft: _Draft) -> Written[E]:
+        entity = await self._built(draft)
         write = self._store.insert(entity)
-        seq = await written(write, document, schema=self.schema, codec=self._codec)
+        seq = await written(write, draft.document, schema=self.schema, codec=self._codec)
         return Written(entity, seq)
 
-    async def _replace(
-        self, document: Mapping[str, Any], expires_at: int | None
-    ) -> Written[E] | None:
-        entity = await self._built(document, expires_at)
-        write = self._store.replace(entity)
-        seq = await written(write, document, schema=self.schema, codec=self._codec)
+    async def _replace(self, draft: _Draft, current: E) -> Written[E] | None:
+        entity = await self._built(draft)
+        write = self._store.replace(entity, expected=current)
+        seq = await written(write, draft.document, schema=self.schema, codec=self._codec)
         return None if seq is None else Written(entity, seq)
 
-    async def _built(self, document: Mapping[str, Any], expires_at: int | None) -> E:
-        entity = self._codec.build(document, expires_at=expires_at)
+    async def _built(self, draft: _Draft) -> E:
+        entity = self._codec.build(draft.document, expires_at=draft.expires_at)
         if self._vet is not None:
             await self._vet(entity)
         return entity
@@ -332,6 +356,11 @@ class Resource(Generic[E]):
         name = str(self.schema.endpoint_key)
         secret = self.schema.fields[name].secret
         return problems.no_such_entity(name, problems.REDACTED if secret else segment)
+
+
+def _end(entity: Entity) -> int | None:
+    expires_at: int | None = getattr(entity, "expires_at", None)
+    return expires_at
 
 
 def _given(values: Mapping[str, Any], owner: Owner | None) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ from weakref import WeakValueDictionary
 class RowLocks:
     """A lock for each row that is being changed, by its id; none for the others.
 
-    It orders the writers of this process. Two processes that change the same row at the same
-    time: the later one wins, whole.
+    It lets the writers of this process take turns, so that they do not get into each other's way;
+    that nobody undoes what somebody else wrote, in whatever process, is up to the store.
     """
 
     def __init__(self) -> None:

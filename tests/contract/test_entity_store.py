@@ -8,6 +8,7 @@ import pytest
 
 from authsvc.entities import Consumer, Entity
 from authsvc.errors import (
+    EntityChangedError,
     ForeignKeyViolationError,
     UniqueViolationError,
     UnstorableValueError,
@@ -168,6 +169,52 @@ async def test_a_replaced_entity_is_the_new_one(store: EntityStore[Entity], samp
     changed = replace(sample.entity, **sample.changed)
     assert await store.replace(changed) is not None
     assert await store.get(changed.id) == changed
+
+
+async def test_an_entity_that_is_as_expected_is_replaced(
+    store: EntityStore[Entity], sample: Sample
+) -> None:
+    await store.insert(sample.entity)
+    read = await store.get(sample.entity.id)
+    changed = replace(sample.entity, **sample.changed)
+    assert await store.replace(changed, expected=read) is not None
+    assert await store.get(changed.id) == changed
+
+
+async def test_what_somebody_else_wrote_meanwhile_is_not_replaced(
+    store: EntityStore[Entity], sample: Sample, stores: Stores
+) -> None:
+    await store.insert(sample.entity)
+    other = replace(sample.entity, **sample.changed)
+    await store.replace(other)
+    head = await stores.changes.head()
+    with pytest.raises(EntityChangedError):
+        await store.replace(replace(sample.entity, tags=("mine",)), expected=sample.entity)
+    assert await store.get(other.id) == other
+    assert await stores.changes.head() == head
+    await store.delete(other.id)
+    assert await store.replace(sample.entity, expected=other) is None
+
+
+async def test_of_many_who_replace_what_they_read_one_does(
+    store: EntityStore[Entity], sample: Sample
+) -> None:
+    await store.insert(sample.entity)
+
+    async def write(number: int) -> str | None:
+        try:
+            await store.replace(
+                replace(sample.entity, tags=(f"t{number}",)), expected=sample.entity
+            )
+        except EntityChangedError:
+            return None
+        return f"t{number}"
+
+    written = await asyncio.gather(*(write(number) for number in range(6)))
+    [winner] = [tag for tag in written if tag]
+    stored = await store.get(sample.entity.id)
+    assert stored is not None
+    assert stored.tags == (winner,)
 
 
 async def test_the_old_unique_fields_find_nothing_after_a_replace(
