@@ -9,10 +9,11 @@ from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource, nested, no_owner, owner_finder, top_level
 from sidecar.admin.key_format import KeyGenerator
 from sidecar.admin.owner_endpoint import owner_of
-from sidecar.admin.resource import Filling, Resource, Vetting
+from sidecar.admin.resource import Filling, Resource
 from sidecar.admin.roles import OPERATED
 from sidecar.admin.rotation import rotate_at
 from sidecar.admin.routing import Endpoint
+from sidecar.admin.row_writer import Vetting
 from sidecar.admin.schema import Schema
 from sidecar.admin.schemas_endpoint import Schemas
 from sidecar.admin.tagged import TaggedEntities

@@ -10,9 +10,10 @@ from sidecar.admin import problems
 from sidecar.admin.arguments import is_utf8
 from sidecar.admin.call import Call, Handler, Reply
 from sidecar.admin.operation import Listed, Operation, Sent, Shown
-from sidecar.admin.resource import Owner, Resource, Written
+from sidecar.admin.resource import Owner, Resource
 from sidecar.admin.roles import CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
+from sidecar.admin.row_writer import Written
 from sidecar.admin.schema import Schema
 
 AnyResource = Resource[Any]

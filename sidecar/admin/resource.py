@@ -1,8 +1,7 @@
 """Entities of one kind as the API reads and writes them, whatever the path that led to them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic
 
 import structlog
@@ -21,20 +20,13 @@ from sidecar.admin.paging import envelope, page_size, page_start
 from sidecar.admin.payload import Payload
 from sidecar.admin.problems import ProblemError
 from sidecar.admin.references import Referable
-from sidecar.admin.row_locks import RowLocks
+from sidecar.admin.row_writer import ATTEMPTS, Draft, RowWriter, Vetting, Written, busy
 from sidecar.admin.schema import Schema
 from sidecar.admin.tag_filter import parse_tag_filter
-from sidecar.admin.violations import written
 
 _log = structlog.get_logger(__name__)
-Vetting = Callable[[E], Awaitable[None]]
-"""Raises a ProblemError if an entity must not be written."""
-
 Filling = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Returns the values of a new entity with what was left out."""
-
-_ATTEMPTS = 5  # of a write, while others write the same entity
-_BUSY = "The entity is being written by others: try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +44,6 @@ class Owner:
     def owns(self, entity: Entity) -> bool:
         """Tell whether an entity belongs to this owner."""
         return bool(getattr(entity, self.column) == self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Written(Generic[E]):
-    """An entity after a write, and the seq of the change."""
-
-    entity: E
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """What is to be stored: a complete, valid document, and when it expires."""
-
-    document: Mapping[str, Any]
-    expires_at: int | None
 
 
 class Resource(Generic[E]):
@@ -91,11 +67,10 @@ class Resource(Generic[E]):
         self.schema = schema
         self._fill = fill
         self._store = store
-        self._vet = vet
+        self._rows = RowWriter(schema, store=store, codec=codec, vet=vet)
         self._codec = codec
         self._documents = Documents(schema, others=others, clock=clock)
         self._clock = clock
-        self._locks = RowLocks()
 
     async def get(self, entity_id: str) -> E | None:
         """Return the entity with this id."""
@@ -172,8 +147,8 @@ class Resource(Generic[E]):
         ttl, values = self._opened(payload)
         values = await self._filled(_given(values, owner))
         document = await self._documents.new(values, is_form=payload.is_form)
-        return await self._insert(
-            _Draft(document, expires_at if ttl is None else self._expiry(ttl))
+        return await self._rows.insert(
+            Draft(document, expires_at if ttl is None else self._expiry(ttl))
         )
 
     async def update(
@@ -189,15 +164,15 @@ class Resource(Generic[E]):
         if found is None:
             raise self._missing(segment, owner)
 
-        async def changed(current: E) -> _Draft:
+        async def changed(current: E) -> Draft:
             document = await self._documents.changed(
                 self._document(current), values, is_form=payload.is_form
             )
             if owner and document[owner.field] != {"id": owner.id}:
                 raise problems.schema_violation({owner.field: "cannot be changed here"})
-            return _Draft(document, _end(current) if ttl is None else self._expiry(ttl))
+            return Draft(document, _end(current) if ttl is None else self._expiry(ttl))
 
-        replaced = await self._rewrite(found.id, changed)
+        replaced = await self._rows.rewrite(found.id, changed)
         if replaced is None:
             raise self._missing(segment, owner)
         return replaced
@@ -212,14 +187,14 @@ class Resource(Generic[E]):
         """
         ttl, values = self._opened(payload)
         addressed = self._addressed(segment, _given(values, owner), owner)
-        for _ in range(_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             current = await self._look_up(segment, owner)
             if current and owner and not owner.owns(current):
                 raise problems.not_found()
             filled = await self._filled(addressed)
             document = await self._documents.new(filled, is_form=payload.is_form)
             try:
-                stored = await self._put(_Draft(document, self._expiry(ttl)), current)
+                stored = await self._rows.put(Draft(document, self._expiry(ttl)), current)
             except EntityChangedError:
                 continue
             except ProblemError:
@@ -229,7 +204,7 @@ class Resource(Generic[E]):
                 continue
             if stored is not None:
                 return stored
-        raise problems.plain(409, _BUSY)
+        raise busy()
 
     async def delete(self, segment: str, owner: Owner | None = None) -> int | None:
         """Remove an entity; return the seq, or None if there was none.
@@ -249,23 +224,23 @@ class Resource(Generic[E]):
     async def associate(self, entity_id: str, owner: Owner) -> int | None:
         """Let an entity refer to another one; return the seq, None if it is gone."""
 
-        async def associated(current: E) -> _Draft:
+        async def associated(current: E) -> Draft:
             document = {**self._document(current), owner.field: {"id": owner.id}}
-            return _Draft(document, _end(current))
+            return Draft(document, _end(current))
 
-        replaced = await self._rewrite(entity_id, associated)
+        replaced = await self._rows.rewrite(entity_id, associated)
         return replaced.seq if replaced else None
 
     async def expire(self, entity_id: str, expires_at: int) -> int | None:
         """Let an entity end no later than this; return the seq, None if it is gone."""
 
-        async def expiring(current: E) -> _Draft:
+        async def expiring(current: E) -> Draft:
             end = _end(current)
-            return _Draft(
+            return Draft(
                 self._document(current), expires_at if end is None else min(end, expires_at)
             )
 
-        replaced = await self._rewrite(entity_id, expiring)
+        replaced = await self._rows.rewrite(entity_id, expiring)
         return replaced.seq if replaced else None
 
     async def _look_up(self, segment: str, owner: Owner | None) -> E | None:
@@ -296,45 +271,6 @@ class Resource(Generic[E]):
         if owner and self.schema.nested_key:
             return {self.schema.nested_key: segment, **values}
         return {**values, str(self.schema.endpoint_key): segment}
-
-    async def _rewrite(
-        self, entity_id: str, change: Callable[[E], Awaitable[_Draft]]
-    ) -> Written[E] | None:
-        """Change a row as its last writer left it, in whatever process that was."""
-        async with self._locks.of(entity_id):
-            for _ in range(_ATTEMPTS):
-                current = await self._store.get(entity_id)
-                if current is None:
-                    return None
-                with suppress(EntityChangedError):
-                    return await self._replace(await change(current), current)
-        raise problems.plain(409, _BUSY)
-
-    async def _put(self, draft: _Draft, current: E | None) -> Written[E] | None:
-        if current is None:
-            return await self._insert(draft)
-        async with self._locks.of(current.id):
-            return await self._replace(
-                replace(draft, document={**draft.document, "id": current.id}), current
-            )
-
-    async def _insert(self, draft: _Draft) -> Written[E]:
-        entity = await self._built(draft)
-        write = self._store.insert(entity)
-        seq = await written(write, draft.document, schema=self.schema, codec=self._codec)
-        return Written(entity, seq)
-
-    async def _replace(self, draft: _Draft, current: E) -> Written[E] | None:
-        entity = await self._built(draft)
-        write = self._store.replace(entity, expected=current)
-        seq = await written(write, draft.document, schema=self.schema, codec=self._codec)
-        return None if seq is None else Written(entity, seq)
-
-    async def _built(self, draft: _Draft) -> E:
-        entity = self._codec.build(draft.document, expires_at=draft.expires_at)
-        if self._vet is not None:
-            await self._vet(entity)
-        return entity
 
     async def _filled(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
         return values if self._fill is None else await self._fill(values)

@@ -6,10 +6,13 @@ from contextlib import AsyncExitStack
 import asyncpg
 import pytest
 
+from authsvc.entities import Entity
 from authsvc.memory import MemoryDatabase
 from authsvc.postgres import Database
-from authsvc.store import Retention, Stores
+from authsvc.store import EntityStore, Retention, Stores
 from tests.contract.harness import Clock, Harness
+from tests.contract.samples import SAMPLES, Sample
+from tests.fakes.entities import a_consumer, a_route, a_service
 from tests.fakes.postgres import PostgresServer
 
 
@@ -69,3 +72,18 @@ async def stores(harness: Harness) -> Stores:
 @pytest.fixture
 def clock(harness: Harness) -> Clock:
     return harness.clock
+
+
+@pytest.fixture(params=SAMPLES)
+def sample(request: pytest.FixtureRequest) -> Sample:
+    return SAMPLES[request.param]
+
+
+@pytest.fixture
+async def store(stores: Stores, sample: Sample) -> EntityStore[Entity]:
+    """The sample's store, in a database that has what its references refer to."""
+    for number in (1, 2):
+        await stores.consumers.insert(a_consumer(number))
+    await stores.services.insert(a_service(3))
+    await stores.routes.insert(a_route(4))
+    return sample.store(stores)
