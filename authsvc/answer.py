@@ -4,13 +4,16 @@
 access logs.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from authsvc.annotation import NOTHING, Annotation
+from authsvc.authenticator import Authenticator
 from authsvc.decision import Allow, Decision, Deny, Identity
 from authsvc.denial import Denial, render
 from authsvc.identity_headers import MAX_VALUE_LENGTH, headers_to_remove, headers_to_set
 from authsvc.request import Request
+from authsvc.transaction_id import TRANSACTION_ID
 
 Kind = Literal["allow", "deny", "error"]
 Metadata = dict[str, str | bool]
@@ -21,12 +24,14 @@ class Allowed:
     """Goes on to the upstream with these changes.
 
     ``path`` replaces path and query if it is not None; no header is both set and removed.
+    ``response_headers`` are set in what the client is answered.
     """
 
     metadata: Metadata
     headers_to_set: dict[str, str] = field(repr=False)
     headers_to_remove: list[str]
     path: str | None = field(default=None, repr=False)
+    response_headers: dict[str, str] = field(default_factory=dict)
     kind: Kind = "allow"
 
 
@@ -42,19 +47,30 @@ class Refused:
 Answer = Allowed | Refused
 
 
-def answer(decision: Decision, request: Request | None) -> Answer:
-    """Return the answer that a decision about a request means."""
+async def check(request: Request, authenticator: Authenticator) -> Answer:
+    """Return the answer to a request: every face asks this."""
+    decision = await authenticator.decide(request)
+    return answer(decision, request, authenticator.annotate(request, decision))
+
+
+def answer(decision: Decision, request: Request | None, annotation: Annotation = NOTHING) -> Answer:
+    """Return the answer that a decision about a request means, with what is told beside it."""
     if isinstance(decision, Allow) and request is not None:
-        return _allowed(decision, request)
+        return _allowed(decision, request, annotation)
     if isinstance(decision, Allow):
         raise TypeError("nothing was asked, so nothing can be allowed")
     kind: Kind = "deny" if isinstance(decision, Deny) else "error"
     identity = decision.identity if isinstance(decision, Deny) else None
     metadata = _metadata(kind, decision.reason, identity, request)
-    return Refused(metadata, render(decision, request), kind)
+    _annotate(metadata, annotation)
+    denial = render(decision, request)
+    told = _told(annotation)
+    if told:
+        denial = replace(denial, headers=(*denial.headers, *told.items()))
+    return Refused(metadata, denial, kind)
 
 
-def _allowed(decision: Allow, request: Request) -> Allowed:
+def _allowed(decision: Allow, request: Request, annotation: Annotation) -> Allowed:
     identity_headers = headers_to_set(decision)
     removed = headers_to_remove(identity_headers)
     removed.extend(
@@ -63,10 +79,26 @@ def _allowed(decision: Allow, request: Request) -> Allowed:
         if name not in identity_headers and name not in removed
     )
     metadata = _metadata("allow", decision.reason, decision.identity, request)
-    changed = dict(identity_headers)
+    _annotate(metadata, annotation)
+    told = _told(annotation)
+    changed = identity_headers | told
     if decision.hiding.cookie is not None:
         changed["cookie"] = decision.hiding.cookie
-    return Allowed(metadata, changed, removed, decision.hiding.path)
+    return Allowed(metadata, changed, removed, decision.hiding.path, told)
+
+
+def _told(annotation: Annotation) -> dict[str, str]:
+    """Return the headers that the upstream and the client both get."""
+    if annotation.transaction_id is None:
+        return {}
+    return {TRANSACTION_ID: annotation.transaction_id}
+
+
+def _annotate(metadata: Metadata, annotation: Annotation) -> None:
+    if annotation is not NOTHING:
+        _put(metadata, "transaction_id", annotation.transaction_id)
+        _put(metadata, "user_id", annotation.user_id)
+        _put(metadata, "company_id", annotation.company_id)
 
 
 def _metadata(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from authsvc.acl import judge
+from authsvc.annotation import Annotation, Annotator
 from authsvc.decision import (
     Allow,
     AllowReason,
@@ -41,9 +42,11 @@ class Authenticator:
         resolver: Resolver,
         policies: PolicyBook,
         clock: Callable[[], float] = time.time,
+        annotator: Annotator | None = None,
     ) -> None:
         self._resolver = resolver
         self._clock = clock
+        self._annotator = annotator or Annotator()
         self.policies = policies
 
     async def decide(self, request: Request) -> Decision:
@@ -60,6 +63,11 @@ class Authenticator:
             return Unavailable()
         except KeyringError:
             return Deny(DenyReason.CORRUPT_CREDENTIAL, policy)
+
+    def annotate(self, request: Request, decision: Decision) -> Annotation:
+        """Return what is to be told of a request beside the verdict on it; never raises."""
+        rules = self.policies.annotation_rules(request.route, request.service)
+        return self._annotator.annotate(request, decision, rules)
 
     async def _decide(self, request: Request, policy: Policy) -> Decision:
         if request.method == "OPTIONS" and not policy.key_auth.run_on_preflight:

@@ -4,8 +4,10 @@ There is no default and no truth value: a face that forgets a case fails to type
 is not an ``Allow`` cannot let a request through.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from authsvc.hiding import Hiding
 from authsvc.policy import Policy
@@ -46,6 +48,7 @@ class Identity:
     credential_id: str | None = None
     expires_at: int | None = None
     enabled: bool = True
+    metadata: Mapping[str, Any] | None = None  # the credential's; nothing is decided by it
 
 
 @dataclass(frozen=True, slots=True)

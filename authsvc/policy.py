@@ -5,10 +5,11 @@ each name wins: route and service together, route, service, global.  Where no ``
 applies, the settings' default steps in, and without a default the request is refused.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from authsvc.annotation_rules import NOTHING_WANTED, AnnotationRules
 from authsvc.entities import Plugin, Route, Service
 from authsvc.errors import PolicyError
 
@@ -151,6 +152,14 @@ _KEY_AUTH_CHECKS = {
 }
 
 
+_Scope = tuple[str | None, str | None]  # route, service
+ReadAnnotation = Callable[[Plugin], AnnotationRules | None]
+
+
+def nothing_wanted(_plugin: Plugin) -> None:
+    """Read no configuration: nobody wants to be told anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class PolicyBook:
     """All policies of one moment; made anew when a plugin, a route or a service changes."""
@@ -159,7 +168,9 @@ class PolicyBook:
     _plugins: Mapping[tuple[str, str | None, str | None], Plugin] = field(default_factory=dict)
     _route_ids: Mapping[str, Route] = field(default_factory=dict)
     _service_ids: Mapping[str, str] = field(default_factory=dict)
-    _found: dict[tuple[str | None, str | None], Policy | None] = field(default_factory=dict)
+    _annotations: Mapping[_Scope, AnnotationRules] = field(default_factory=dict)
+    _found: dict[_Scope, Policy | None] = field(default_factory=dict)
+    _wanted: dict[_Scope, AnnotationRules] = field(default_factory=dict)
 
     @classmethod
     def bind(
@@ -169,12 +180,27 @@ class PolicyBook:
         plugins: Iterable[Plugin],
         routes: Iterable[Route],
         services: Iterable[Service],
+        annotation_of: ReadAnnotation = nothing_wanted,
     ) -> "PolicyBook":
-        """Make a book of what is stored. Routes and services are found by id and by name."""
+        """Make a book of what is stored. Routes and services are found by id and by name.
+
+        Args:
+            default: What applies where no key authentication is configured.
+            plugins: The configurations; those that are not enabled count for nothing.
+            routes: The routes there are.
+            services: The services there are.
+            annotation_of: Returns what a plugin wants to be told of requests; None: it is not of
+                those that want anything.
+        """
+        enabled = [plugin for plugin in plugins if plugin.enabled]
         by_scope = {
             (_canonical(plugin.name), plugin.route_id, plugin.service_id): plugin
-            for plugin in plugins
-            if plugin.enabled
+            for plugin in enabled
+        }
+        annotations = {
+            (plugin.route_id, plugin.service_id): rules
+            for plugin in enabled
+            if (rules := annotation_of(plugin)) is not None
         }
         route_ids: dict[str, Route] = {}
         for route in routes:
@@ -186,7 +212,7 @@ class PolicyBook:
             service_ids[service.id] = service.id
             if service.name is not None:
                 service_ids.setdefault(service.name, service.id)
-        return cls(default, by_scope, route_ids, service_ids)
+        return cls(default, by_scope, route_ids, service_ids, annotations)
 
     def find(self, route: str | None, service: str | None) -> Policy | None:
         """Return what applies to a request of this route and service, or None: refuse it.
@@ -200,23 +226,38 @@ class PolicyBook:
             self._found[names] = self._resolve(route, service)
         return self._found[names]
 
+    def annotation_rules(self, route: str | None, service: str | None) -> AnnotationRules:
+        """Return what is wanted of a request of this route and service, refused or not."""
+        if not self._annotations:
+            return NOTHING_WANTED
+        names = (route, service)
+        if names not in self._wanted:
+            if len(self._wanted) >= _MOST_REMEMBERED:
+                self._wanted.clear()
+            scopes = self._scopes(route, service)
+            found = (self._annotations[scope] for scope in scopes if scope in self._annotations)
+            self._wanted[names] = next(found, NOTHING_WANTED)
+        return self._wanted[names]
+
     def _resolve(self, route_name: str | None, service_name: str | None) -> Policy | None:
+        scopes = self._scopes(route_name, service_name)
+        key_auth = self._most_specific(KEY_AUTH, scopes)
+        config = parse_key_auth(key_auth.config) if key_auth else self.default
+        if config is None:
+            return None
+        acl = self._most_specific(ACL, scopes)
+        return Policy(key_auth=config, acl=parse_acl(acl.config) if acl else None)
+
+    def _scopes(self, route_name: str | None, service_name: str | None) -> tuple[_Scope, ...]:
+        """Return the scopes that hold a request, the most specific one first."""
         route = self._route_ids.get(route_name) if route_name else None
         service_id = self._service_ids.get(service_name) if service_name else None
         if service_id is None and route is not None:
             service_id = route.service_id
         route_id = route.id if route else None
-        key_auth = self._most_specific(KEY_AUTH, route_id, service_id)
-        config = parse_key_auth(key_auth.config) if key_auth else self.default
-        if config is None:
-            return None
-        acl = self._most_specific(ACL, route_id, service_id)
-        return Policy(key_auth=config, acl=parse_acl(acl.config) if acl else None)
+        return ((route_id, service_id), (route_id, None), (None, service_id), (None, None))
 
-    def _most_specific(
-        self, name: str, route_id: str | None, service_id: str | None
-    ) -> Plugin | None:
-        scopes = ((route_id, service_id), (route_id, None), (None, service_id), (None, None))
+    def _most_specific(self, name: str, scopes: Iterable[_Scope]) -> Plugin | None:
         for scope in scopes:
             plugin = self._plugins.get((name, *scope))
             if plugin is not None:

@@ -1,6 +1,6 @@
 """Reads what is configured from the stores and binds it into a book of policies."""
 
-from authsvc.policy import KeyAuthConfig, PolicyBook
+from authsvc.policy import KeyAuthConfig, PolicyBook, ReadAnnotation, nothing_wanted
 from authsvc.store import E, EntityStore, Stores
 
 _PAGE = 1000
@@ -22,8 +22,13 @@ async def read_all(store: EntityStore[E]) -> list[E]:
         after = page[-1].id
 
 
-async def load_policies(stores: Stores, *, default: KeyAuthConfig | None) -> PolicyBook:
-    """Return the policies of this moment.
+async def load_policies(
+    stores: Stores,
+    *,
+    default: KeyAuthConfig | None,
+    annotation_of: ReadAnnotation = nothing_wanted,
+) -> PolicyBook:
+    """Return the policies of this moment; the arguments are those of ``PolicyBook.bind``.
 
     Raises:
         StoreUnavailableError: The store did not answer.
@@ -33,4 +38,5 @@ async def load_policies(stores: Stores, *, default: KeyAuthConfig | None) -> Pol
         plugins=await read_all(stores.plugins),
         routes=await read_all(stores.routes),
         services=await read_all(stores.services),
+        annotation_of=annotation_of,
     )

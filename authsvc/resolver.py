@@ -156,7 +156,11 @@ class Resolver:
             )
             raise KeyringError
         return Identity(
-            found.owner, credential.id, credential.expires_at, enabled=credential.enabled
+            found.owner,
+            credential.id,
+            credential.expires_at,
+            enabled=credential.enabled,
+            metadata=credential.metadata,
         )
 
     async def _find_credential(self, digest: bytes, key: ApiKey) -> KnownCredential | None:

@@ -83,6 +83,7 @@ def _write_allowed(response: CheckResponse, answer: Allowed) -> None:
     if answer.path is not None:
         ok.headers.extend(_options([(":path", answer.path)]))
     ok.headers_to_remove.extend(answer.headers_to_remove)
+    ok.response_headers_to_add.extend(_options(answer.response_headers.items()))
     response.status.code = _OK
 
 

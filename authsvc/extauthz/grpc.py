@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import grpc
 import structlog
 
-from authsvc.answer import answer
+from authsvc.answer import answer, check
 from authsvc.authenticator import Authenticator
 from authsvc.decision import Deny, DenyReason
 from authsvc.extauthz.codec import CodecError, decode, encode
@@ -63,7 +63,7 @@ class CheckHandler:
         except CodecError:
             decided = answer(Deny(DenyReason.BAD_REQUEST), None)
         else:
-            decided = answer(await self._authenticator.decide(request), request)
+            decided = await check(request, self._authenticator)
         return encode(decided), decided.kind, str(decided.metadata["reason"])
 
 

@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 from multidict import CIMultiDict
 
-from authsvc.answer import Allowed, Answer, answer
+from authsvc.answer import Allowed, Answer, answer, check
 from authsvc.authenticator import Authenticator
 from authsvc.decision import Deny, DenyReason
 from authsvc.metrics import AuthMetrics
@@ -66,8 +66,7 @@ class CheckHandler:
     async def _decide(self, http: web.BaseRequest) -> Answer:
         if "," in http.headers.get("host", ""):
             return answer(Deny(DenyReason.BAD_REQUEST), None)
-        request = await _read(http)
-        return answer(await self._authenticator.decide(request), request)
+        return await check(await _read(http), self._authenticator)
 
 
 async def _read(http: web.BaseRequest) -> Request:
@@ -92,7 +91,9 @@ def _response(decided: Answer) -> web.Response:
         for name, value in decided.metadata.items()
     )
     if isinstance(decided, Allowed):
-        headers.extend({name: _as_header(v) for name, v in decided.headers_to_set.items()})
+        # One answer for the upstream and the client: Envoy's configuration names who gets what.
+        told = decided.headers_to_set | decided.response_headers
+        headers.extend({name: _as_header(value) for name, value in told.items()})
         removed = [*decided.headers_to_remove, ROUTE_HEADER, SERVICE_HEADER]
         if decided.path is not None:
             headers[PATH_HEADER] = decided.path

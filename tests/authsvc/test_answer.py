@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from authsvc.annotation import Annotation
 from authsvc.answer import Allowed, Refused, answer
-from authsvc.decision import Allow, AllowReason, Deny, DenyReason, Identity, Unavailable
+from authsvc.decision import Allow, AllowReason, Decision, Deny, DenyReason, Identity, Unavailable
 from authsvc.entities import Consumer
 from authsvc.hiding import Hiding
 from authsvc.policy import KeyAuthConfig, Policy
@@ -120,3 +121,33 @@ def test_the_verdict_names_the_host_that_was_asked() -> None:
     assert answer(allow(), asked).metadata["authority"] == "api.test"
     assert answer(Unavailable(), asked).metadata["authority"] == "api.test"
     assert "authority" not in answer(allow(), REQUEST).metadata
+
+
+TOLD = Annotation("b8e1c1c2-1111-4a2b-9c3d-000000000001", "user-1", "acme")
+HEADER = {"x-moesif-transaction-id": TOLD.transaction_id}
+
+
+@pytest.mark.parametrize("decision", [allow(), Deny(DenyReason.UNKNOWN_KEY), Unavailable()])
+def test_what_is_told_beside_the_verdict_is_in_the_metadata(decision: Decision) -> None:
+    metadata = answer(decision, REQUEST, TOLD).metadata
+    assert metadata == answer(decision, REQUEST).metadata | {
+        "transaction_id": TOLD.transaction_id,
+        "user_id": "user-1",
+        "company_id": "acme",
+    }
+
+
+def test_the_upstream_and_the_client_hear_the_transaction_id() -> None:
+    allowed = answer(allow(), REQUEST, TOLD)
+    assert isinstance(allowed, Allowed)
+    assert allowed.headers_to_set["x-moesif-transaction-id"] == TOLD.transaction_id
+    assert allowed.response_headers == HEADER
+
+    refused = answer(Deny(DenyReason.UNKNOWN_KEY), REQUEST, TOLD)
+    assert isinstance(refused, Refused)
+    assert HEADER.items() <= dict(refused.denial.headers).items()
+
+
+def test_nothing_is_told_that_is_not_known() -> None:
+    decided = answer(allow(), REQUEST, Annotation(company_id="x" * 5000))
+    assert decided == answer(allow(), REQUEST)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from authsvc.annotation_rules import NOTHING_WANTED, AnnotationRules, IdSource
 from authsvc.entities import Plugin, Route, Service
 from authsvc.errors import PolicyError
 from authsvc.policy import (
@@ -215,3 +216,59 @@ OPENING = {
 def test_an_acl_configuration_that_could_let_in_more_is_refused(name: str) -> None:
     with pytest.raises(PolicyError):
         parse_acl(OPENING[name])
+
+
+def annotated(
+    name: str, *, on: tuple[str | None, str | None] = (None, None), enabled: bool = True
+) -> Plugin:
+    return replace(plugin("watcher", on=on), instance_name=name, enabled=enabled)
+
+
+def read_annotation(watcher: Plugin) -> AnnotationRules | None:
+    """Return rules that name the plugin they are of; the one called ``broken`` has none."""
+    if watcher.name != "watcher" or watcher.instance_name == "broken":
+        return None
+    return AnnotationRules(company_id_from=(IdSource("tags", str(watcher.instance_name)),))
+
+
+WATCHED = PolicyBook.bind(
+    default=None,
+    plugins=(
+        plugin("key-auth-enc", on=("r1", None)),
+        annotated("global"),
+        annotated("service", on=(None, "s1")),
+        annotated("switched off", on=("r2", None), enabled=False),
+        annotated("broken", on=("r3", None)),
+    ),
+    routes=ROUTES,
+    services=SERVICES,
+    annotation_of=read_annotation,
+)
+ANNOTATED = {
+    "the route's service": ("orders", None, "service"),
+    "the service": (None, "shop", "service"),
+    "a plugin that is off": ("users", None, "global"),
+    "a plugin that cannot be read": ("r3", None, "global"),
+    "nothing that is known": ("x", "y", "global"),
+}
+
+
+@pytest.mark.parametrize(("route", "service", "expected"), ANNOTATED.values(), ids=ANNOTATED)
+def test_the_most_specific_rules_of_what_is_told_apply(
+    route: str, service: str | None, expected: str
+) -> None:
+    for _ in range(2):  # the second time from memory
+        rules = WATCHED.annotation_rules(route, service)
+        assert rules.company_id_from == (IdSource("tags", expected),)
+
+
+def test_where_nobody_wants_to_be_told_nothing_is() -> None:
+    assert SCOPES.annotation_rules("orders", None) is NOTHING_WANTED
+    only = PolicyBook.bind(
+        default=None,
+        plugins=[annotated("route", on=("r1", None))],
+        routes=ROUTES,
+        services=SERVICES,
+        annotation_of=read_annotation,
+    )
+    assert only.annotation_rules("users", None) is NOTHING_WANTED

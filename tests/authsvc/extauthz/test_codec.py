@@ -212,6 +212,13 @@ def test_a_path_that_does_not_change_is_not_written() -> None:
     assert ":path" not in written(list(response.ok_response.headers))
 
 
+def test_the_client_gets_headers_with_what_the_upstream_answers() -> None:
+    told = {"x-moesif-transaction-id": "an-id"}
+    response = decoded(Allowed({"result": "allow"}, told, [], response_headers=told))
+    assert written(list(response.ok_response.headers)) == told
+    assert written(list(response.ok_response.response_headers_to_add)) == told
+
+
 def test_a_refusal_carries_its_answer() -> None:
     denial = Denial(401, (("www-authenticate", "Key"), ("content-type", "text/plain")), "no")
     response = decoded(Refused({"result": "deny"}, denial, "deny"))

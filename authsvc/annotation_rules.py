@@ -1,0 +1,41 @@
+"""What whoever watches traffic wants to be told about requests, beside who calls.
+
+The rules come from a configuration that authsvc does not know; the composition root translates.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+IdField = Literal["tags", "metadata", "custom_id", "username", "id"]
+
+
+@dataclass(frozen=True, slots=True)
+class IdSource:
+    """Where an id of a user or a company stands.
+
+    Attributes:
+        field: Of the consumer; ``metadata`` is that of the key.
+        name: What a tag begins with, the id follows; or which member of the metadata it is.
+            Without meaning for the other fields.
+    """
+
+    field: IdField
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationRules:
+    """What to tell of the requests of one scope; by default nothing.
+
+    Attributes:
+        transaction_ids: Every request has an id, which the upstream and the client hear as well.
+        user_id_from: Where a user's id stands, in order.
+        company_id_from: Where a company's id stands, in order.
+    """
+
+    transaction_ids: bool = False
+    user_id_from: tuple[IdSource, ...] = ()
+    company_id_from: tuple[IdSource, ...] = ()
+
+
+NOTHING_WANTED = AnnotationRules()
