@@ -7,9 +7,8 @@ order of Moesif's plugins.
 
 import ipaddress
 import re
-from collections.abc import Iterator
-
-from analytics.record import AccessRecord
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 # The collector takes the sender's address if an event has none; that would be this machine's.
 UNKNOWN = "0.0.0.0"
@@ -34,13 +33,29 @@ _MAX_ELEMENTS = 50  # of one header; a client may send thousands
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::\d*)?|([\d.]+):\d*", re.ASCII)
 
 
-def client_ip(record: AccessRecord, *, trust_headers: bool) -> str:
+class Addressed(Protocol):
+    """What tells where a request came from: an entry of the log, or a request being checked."""
+
+    @property
+    def request_headers(self) -> Mapping[str, str]:
+        """By their names in lower case; repeated ones joined by commas."""
+
+    @property
+    def client_address(self) -> str:
+        """As Envoy resolved it; empty if it did not say."""
+
+    @property
+    def peer_address(self) -> str:
+        """Of the connection."""
+
+
+def client_ip(record: Addressed, *, trust_headers: bool) -> str:
     """Return the client's address, in the usual short form where it came from a header."""
     found = next(_in_headers(record), None) if trust_headers else None
     return found or record.client_address or record.peer_address or UNKNOWN
 
 
-def _in_headers(record: AccessRecord) -> Iterator[str]:
+def _in_headers(record: Addressed) -> Iterator[str]:
     for name in _HEADERS:
         for element in record.request_headers.get(name, "").split(",", _MAX_ELEMENTS)[
             :_MAX_ELEMENTS

@@ -15,11 +15,12 @@ verified but the verdict: this is analytics, never a decision about access.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from analytics.config import MoesifConfig
 from analytics.credential import Claims, read_credential
 from analytics.masking import CredentialNames
-from analytics.record import AccessRecord, Verdict
+from analytics.record import Verdict
 
 _CONSUMER_HEADERS = ("x-consumer-custom-id", "x-consumer-username", "x-consumer-id")
 
@@ -30,6 +31,22 @@ class Identity:
 
     user_id: str | None = None
     company_id: str | None = None
+
+
+class Identifiable(Protocol):
+    """What tells who called: an entry of the log, or a request that is only being checked."""
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What authsvc found out; None: it was not asked."""
+
+    @property
+    def request_headers(self) -> Mapping[str, str]:
+        """By their names in lower case; repeated ones joined by commas."""
+
+    @property
+    def response_headers(self) -> Mapping[str, str]:
+        """The same of the answer; none while there is none."""
 
 
 class Identifier:
@@ -45,7 +62,7 @@ class Identifier:
         self._user_claim = config.authorization_user_id_field
         self._company_claim = config.authorization_company_id_field
 
-    def identify(self, record: AccessRecord) -> Identity:
+    def identify(self, record: Identifiable) -> Identity:
         """Return who made a request; never raises."""
         verdict = record.verdict or Verdict()
         request, response = record.request_headers, record.response_headers
