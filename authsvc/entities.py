@@ -25,6 +25,7 @@ class StoredCredential:
     """A key as it is kept: found by its blind index (unique), opened with the keyring.
 
     ``expires_at`` is the first second at which the key is no longer valid, or None.
+    ``index_key_id`` names the index key that made the digest; None: it is not known which.
     """
 
     id: str
@@ -37,6 +38,7 @@ class StoredCredential:
     enabled: bool = True
     name: str | None = None  # for people; not unique
     metadata: Mapping[str, Any] | None = None
+    index_key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,13 +114,17 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminToken:
-    """A token of the Admin API: its name and its hash are unique, the token itself is not kept."""
+    """A token of the Admin API: its name and its hash are unique, the token itself is not kept.
+
+    ``expires_at`` is the first second at which it is no longer valid, or None.
+    """
 
     id: str
     created_at: int
     name: str
     role: str
     token_hash: bytes = field(repr=False)
+    expires_at: int | None = None
     tags: tuple[str, ...] | None = None
 
 

@@ -16,6 +16,13 @@ class StoreUnavailableError(StoreError):
     """The store did not answer in time, or not at all. Trying again later may work."""
 
 
+class KeyRemovedError(StoreUnavailableError):
+    """A value belongs to a key that is off the ring by now: load the ring, and make it again."""
+
+    def __init__(self) -> None:
+        super().__init__("a key that this was made with was removed; try again")
+
+
 class UniqueViolationError(StoreError):
     """A write would have made two entities equal where they must differ.
 

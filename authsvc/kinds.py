@@ -90,7 +90,7 @@ PLUGINS = Kind(
         "service_id": Reference("services", cascades=True),
     },
 )
-TOKENS = Kind("tokens", AdminToken, (("id",), ("name",), ("token_hash",)))
+TOKENS = Kind("tokens", AdminToken, (("id",), ("name",), ("token_hash",)), expires=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from authsvc.entities import StoredCredential, WrappedKey
 class KeyringStore(Protocol):
     """The wrapped keys.
 
-    A credential that was sealed under a key which is off the ring by now cannot be written:
-    stores raise ``StoreUnavailableError``, and the writer has to look at the ring again.
+    A credential that was sealed or digested under a key which is off the ring by now cannot be
+    written: stores raise ``KeyRemovedError``, and the writer has to look at the ring again.
     """
 
     async def load(self) -> Sequence[WrappedKey]:
@@ -37,7 +37,8 @@ class KeyringStore(Protocol):
         """Take a key off the ring; return the seq, or None if there was none.
 
         Raises:
-            KeyInUseError: It is active, or rows are sealed under it, expired ones included.
+            KeyInUseError: It is active, or rows are sealed under it, expired ones included. An
+                index key is also in use while it is not known of a row which one it has.
         """
 
     async def rewrap(self, keys: Sequence[WrappedKey], *, announce: bool) -> int | None:

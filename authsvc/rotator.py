@@ -19,7 +19,7 @@ import structlog
 
 from authsvc.custodian import ClearKey, Custodian
 from authsvc.entities import StoredCredential
-from authsvc.errors import KeyringError, LeaseLostError, RingChangedError
+from authsvc.errors import KeyInUseError, KeyringError, LeaseLostError, RingChangedError
 from authsvc.keyring import generate_key, generate_key_id
 from authsvc.ring_store import Batch, KeyringStore, Reseal, Rotation, RotationStore, ended
 from authsvc.sealing import DATA, INDEX, Sealer
@@ -27,7 +27,9 @@ from authsvc.store import AppliedBoard, ChangeFeed
 
 LEASE_SECONDS = 15.0  # how long a process that says nothing keeps others from taking over
 BATCH = 500  # rows: some hundredths of a second
-WRITERS_SECONDS = 10.0  # after which every process that writes has heard of a new index key
+# After which nearly every process that writes has heard of a new index key; whoever has not is
+# told when it writes (``KeyRemovedError``), or its row is brought along.
+WRITERS_SECONDS = 10.0
 _BUSY_SECONDS = 0.2  # until rows that others were writing are looked at again
 
 _log = structlog.get_logger(__name__)
@@ -149,22 +151,27 @@ class Rotator:
         await self._until_known()
         await self._keyring.activate(rotation.target)
         await self._custodian.reload()
-        await self._rest(self._writers)  # nobody writes by the old one any more
+        await self._rest(self._writers)
         while True:
             batch = await self._bring(self._reindexed, under=None)
             if self._metrics is not None:
                 self._metrics.rotated(remaining=batch.done, failed=batch.failed)
-            if not batch.done:
-                break
-        if not batch.failed:
-            await self._remove_old_index_keys()
-        return batch.failed
+            if batch.failed and not batch.done:
+                return batch.failed
+            if not batch.done and await self._old_index_keys_removed():
+                return 0
 
-    async def _remove_old_index_keys(self) -> None:
-        for key in await self._keyring.load():
-            if key.purpose == INDEX and not key.active:
-                await self._keyring.remove(key.id)
+    async def _old_index_keys_removed(self) -> bool:
+        """Remove them; False: somebody who slept meanwhile has written a row under one."""
+        try:
+            for key in await self._keyring.load():
+                if key.purpose == INDEX and not key.active:
+                    await self._keyring.remove(key.id)
+        except KeyInUseError:
+            await self._rest(_BUSY_SECONDS)
+            return False
         await self._custodian.reload()
+        return True
 
     async def _until_known(self) -> None:
         """Return once every live worker looks rows up by the new index key also."""

@@ -7,6 +7,7 @@ reveals through it, the decision proves a presented key through it.
 import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -28,10 +29,16 @@ class Sealer:
     """
 
     def __init__(
-        self, *, keyring: Keyring, blind_index: BlindIndex, others: Sequence[BlindIndex] = ()
+        self,
+        *,
+        keyring: Keyring,
+        blind_index: BlindIndex,
+        index_key_id: str | None = None,
+        others: Sequence[BlindIndex] = (),
     ) -> None:
         self._keyring = keyring
         self._blind_index = blind_index
+        self._index_key_id = index_key_id
         self._others = tuple(others)
         self._tally: Counter[str] = Counter()
 
@@ -53,6 +60,7 @@ class Sealer:
         return cls(
             keyring=Keyring(data, active=active[DATA]),
             blind_index=BlindIndex(opened[active[INDEX]]),
+            index_key_id=active[INDEX],
             others=[
                 BlindIndex(opened[key.id])
                 for key in wrapped
@@ -64,6 +72,7 @@ class Sealer:
         """Go on with another's keys: the ring was changed while this process runs."""
         self._keyring = other._keyring  # noqa: SLF001 - another of this very class
         self._blind_index = other._blind_index  # noqa: SLF001
+        self._index_key_id = other._index_key_id  # noqa: SLF001
         self._others = other._others  # noqa: SLF001
 
     @property
@@ -128,6 +137,7 @@ class Sealer:
             enabled=enabled,
             name=name,
             metadata=metadata,
+            index_key_id=self._index_key_id,
         )
 
     def reveal(self, credential: StoredCredential) -> ApiKey:
@@ -167,7 +177,8 @@ class Sealer:
             KeyringError: It does not open.
         """
         digest = self.digest(self.reveal(credential))
-        return credential if digest == credential.digest else replace(credential, digest=digest)
+        indexed = replace(credential, digest=digest, index_key_id=self._index_key_id)
+        return credential if indexed == credential else indexed
 
     def proves(self, credential: StoredCredential, presented: ApiKey) -> bool:
         """Tell whether the presented key is the one that was sealed in this credential.
@@ -180,6 +191,14 @@ class Sealer:
     def _sealed(self, key: ApiKey, credential_id: str, consumer_id: str) -> bytes:
         self._tally[self._keyring.active] += 1
         return self._keyring.seal(key.reveal(), _binding(credential_id, consumer_id))
+
+
+def keys_of(credential: StoredCredential) -> frozenset[str]:
+    """Return the ids of the keys that a credential was made with, as far as it names them."""
+    ids = set() if credential.index_key_id is None else {credential.index_key_id}
+    with suppress(KeyringError):  # what no key has sealed is refused when it is read
+        ids.add(key_id_of(credential.sealed_key))
+    return frozenset(ids)
 
 
 def _binding(credential_id: str, consumer_id: str) -> Binding:

@@ -42,8 +42,8 @@ class EntityStore(Protocol[E]):
 
     Deleting a consumer also deletes its credentials and ACL entries; deleting a service or a
     route also deletes the plugins on it. A service that a route refers to cannot be deleted.
-    Credentials past ``expires_at`` are absent from every read, and do not stand in the way of a
-    new credential with the same key or id.
+    Credentials and tokens past ``expires_at`` are absent from every read, and do not stand in the
+    way of a new one with the same id or unique fields.
 
     Ids are compared as UUIDs, in any letter case. What cannot be stored is found nowhere.
     """

@@ -142,11 +142,12 @@ async def _open_admin(
     if listen is None:
         raise SettingsError("admin.listen: nothing to listen on")
     default = default_policy(spec.settings.authsvc.default_plugin)
-    sealer, endpoints = await _open_ring(spec, stores, telemetry, stack)
+    sealer, custodian, endpoints = await _open_ring(spec, stores, telemetry, stack)
     app = create_admin_app(
         stores=stores,
         sealer=sealer,
         keyring=endpoints,
+        reload_ring=custodian.reload,
         token=read_token(spec.settings),
         on_request=telemetry.admin.requested,
         key_format=default.key_format if default else None,
@@ -165,7 +166,7 @@ async def _open_admin(
 
 async def _open_ring(
     spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
-) -> tuple[Sealer, list[Endpoint]]:
+) -> tuple[Sealer, Custodian, list[Endpoint]]:
     """Open the ring for a process that seals and changes it; keep it up in the background."""
     settings, root_key = spec.settings, _root_key(spec)
     sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
@@ -198,7 +199,7 @@ async def _open_ring(
     for name, upkeep in background.items():
         stack.push_async_callback(_cancel, asyncio.create_task(upkeep, name=name))
     vault = _vault_of(settings)
-    return sealer, KeyringEndpoints(custodian, rotator, vault=vault).endpoints()
+    return sealer, custodian, KeyringEndpoints(custodian, rotator, vault=vault).endpoints()
 
 
 def _vault_of(settings: Settings) -> FetchRootKey | None:

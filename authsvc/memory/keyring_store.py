@@ -7,15 +7,16 @@ from dataclasses import replace
 from authsvc.entities import Entity, StoredCredential, WrappedKey
 from authsvc.errors import (
     KeyInUseError,
+    KeyRemovedError,
     KeyringError,
     RingChangedError,
-    StoreUnavailableError,
     UniqueViolationError,
 )
 from authsvc.keyring import key_id_of
 from authsvc.kinds import Written
 from authsvc.memory.change_log import MemoryChangeLog
 from authsvc.memory.table import MemoryTable
+from authsvc.sealing import DATA, INDEX, keys_of
 from authsvc.storable import check_key
 
 
@@ -52,8 +53,8 @@ class MemoryKeyringStore:
             return None
         if key.active:
             raise KeyInUseError("the key is active")
-        if key_id in await self.usage():
-            raise KeyInUseError("credentials are sealed under the key")
+        if any(_needs(key, row) for row in self._credentials.rows()):
+            raise KeyInUseError("credentials are sealed or found under the key")
         del self._keys[key_id]
         self._removed.add(key_id)
         return self._log.append((Written("keyring", key_id),))
@@ -109,8 +110,14 @@ class MemoryKeyringStore:
         return key is not None and key.active
 
     def _refuse_removed_key(self, entity: Entity) -> None:
-        if isinstance(entity, StoredCredential) and sealing_key(entity) in self._removed:
-            raise StoreUnavailableError("the key that sealed this was removed; try again")
+        if isinstance(entity, StoredCredential) and self._removed.intersection(keys_of(entity)):
+            raise KeyRemovedError
+
+
+def _needs(key: WrappedKey, credential: StoredCredential) -> bool:
+    if key.purpose == INDEX:
+        return credential.index_key_id in {key.id, None}
+    return key.purpose == DATA and sealing_key(credential) == key.id
 
 
 def sealing_key(credential: StoredCredential) -> str | None:

@@ -9,7 +9,7 @@ from authsvc.identifier import canonical_id
 from authsvc.kinds import Written, replaced, written
 from authsvc.postgres.change_log import ChangeLog
 from authsvc.postgres.connections import Connections, Lease
-from authsvc.postgres.keyring_store import refuse_removed_key
+from authsvc.postgres.keyring_store import refuse_removed_keys
 from authsvc.postgres.table import Conditions, Table
 from authsvc.storable import check_storable, lookup
 from authsvc.store import TagFilter
@@ -82,7 +82,7 @@ class PostgresEntityStore(Generic[E]):
             purged = await self._purge_expired(lease, entity)
             await self._add(lease, entity)
             seq = await self._log.append(lease, (*purged, written(self._kind, entity)))
-            await self._refuse_removed_key(lease, entity)
+            await self._refuse_removed_keys(lease, entity)
             return seq
 
         return await self._log.write(work)
@@ -100,7 +100,7 @@ class PostgresEntityStore(Generic[E]):
             purged = await self._purge_expired(lease, entity)
             await self._change(lease, entity)
             seq = await self._log.append(lease, (*purged, *replaced(self._kind, old, entity)))
-            await self._refuse_removed_key(lease, entity)
+            await self._refuse_removed_keys(lease, entity)
             return seq
 
         return await self._log.write(work)
@@ -155,9 +155,9 @@ class PostgresEntityStore(Generic[E]):
         )
         return [written(self._kind, self._table.entity(row)) for row in rows]
 
-    async def _refuse_removed_key(self, lease: Lease, entity: E) -> None:
+    async def _refuse_removed_keys(self, lease: Lease, entity: E) -> None:
         if isinstance(entity, StoredCredential):
-            await refuse_removed_key(lease, entity.sealed_key)
+            await refuse_removed_keys(lease, entity)
 
     async def _purge_expired(self, lease: Lease, entity: E) -> list[Written]:
         """Remove expired rows that would stand in the way of this entity."""

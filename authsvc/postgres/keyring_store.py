@@ -1,14 +1,13 @@
 """The wrapped keys on Postgres."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
-from authsvc.entities import WrappedKey
-from authsvc.errors import KeyInUseError, KeyringError, RingChangedError, StoreUnavailableError
-from authsvc.keyring import key_id_of
+from authsvc.entities import StoredCredential, WrappedKey
+from authsvc.errors import KeyInUseError, KeyRemovedError, RingChangedError
 from authsvc.kinds import Written
 from authsvc.postgres.change_log import ChangeLog
 from authsvc.postgres.connections import Connections, Lease
+from authsvc.sealing import DATA, INDEX, keys_of
 from authsvc.storable import check_key, is_storable_text
 
 USAGE_SECONDS = 60.0
@@ -23,8 +22,13 @@ _REST = "UPDATE keyring SET active = false WHERE purpose = $1 AND active"
 _ACTIVATE = "UPDATE keyring SET active = true WHERE id = $1"
 _REMOVE = "DELETE FROM keyring WHERE id = $1"
 _NOTE_REMOVED = "INSERT INTO keyring_removed (id) VALUES ($1) ON CONFLICT (id) DO NOTHING"
-_IS_USED = "SELECT 1 AS used FROM credentials WHERE key_id = $1 LIMIT 1"
-_IS_REMOVED = "SELECT 1 AS removed FROM keyring_removed WHERE id = $1"
+_IS_USED = {
+    DATA: "SELECT 1 AS used FROM credentials WHERE key_id = $1 LIMIT 1",
+    INDEX: """
+SELECT 1 AS used FROM credentials WHERE index_key_id = $1 OR index_key_id IS NULL LIMIT 1
+""",
+}
+_ARE_REMOVED = "SELECT 1 AS removed FROM keyring_removed WHERE id = ANY($1::text[]) LIMIT 1"
 _LOCK_ALL = "SELECT id FROM keyring ORDER BY id FOR UPDATE"
 _REWRAP = "UPDATE keyring SET wrapped = $2, recovery = $3 WHERE id = $1"
 _COUNT = """
@@ -84,8 +88,9 @@ class PostgresKeyringStore:
             seq = await self._log.append(lease, (Written("keyring", key_id),))
             # Looked at last, with the change counter in hand: whoever wrote a row under the key
             # has committed, and whoever is about to will find the key among the removed ones.
-            if await lease.fetchrow(_IS_USED, key_id) is not None:
-                raise KeyInUseError("credentials are sealed under the key")
+            is_used = _IS_USED.get(row["purpose"])
+            if is_used and await lease.fetchrow(is_used, key_id) is not None:
+                raise KeyInUseError("credentials are sealed or found under the key")
             return seq
 
         return await self._log.write(work)
@@ -133,13 +138,11 @@ async def activate_key(lease: Lease, key_id: str) -> bool:
     return True
 
 
-async def refuse_removed_key(lease: Lease, sealed_key: bytes) -> None:
-    """Refuse a value under a key that is off the ring, after the change log was appended to.
+async def refuse_removed_keys(lease: Lease, credential: StoredCredential) -> None:
+    """Refuse a row under a key that is off the ring, after the change log was appended to.
 
     Raises:
-        StoreUnavailableError: The writer does not know yet that the key was removed.
+        KeyRemovedError: The writer does not know yet that the key was removed.
     """
-    with suppress(KeyringError):  # what no key has sealed is refused when it is read
-        key_id = key_id_of(sealed_key)
-        if await lease.fetchrow(_IS_REMOVED, key_id) is not None:
-            raise StoreUnavailableError("the key that sealed this was removed; try again")
+    if await lease.fetchrow(_ARE_REMOVED, list(keys_of(credential))) is not None:
+        raise KeyRemovedError

@@ -47,9 +47,11 @@ _RESERVE = """
 UPDATE keyring SET encryptions = encryptions + $2::bigint WHERE id = $1 RETURNING active
 """
 _CHANGE = """
-UPDATE credentials SET sealed_key = new.sealed_key, digest = new.digest, key_id = new.key_id
-FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::text[])
-    AS new (id, sealed_key, digest, key_id)
+UPDATE credentials
+SET sealed_key = new.sealed_key, digest = new.digest, key_id = new.key_id,
+    index_key_id = new.index_key_id
+FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::text[], $5::text[])
+    AS new (id, sealed_key, digest, key_id, index_key_id)
 WHERE credentials.id = new.id
 """
 _FINISH = """
@@ -161,6 +163,7 @@ def _columns(credentials: Sequence[StoredCredential]) -> tuple[list[object], ...
         [each.sealed_key for each in credentials],
         [each.digest for each in credentials],
         [key_id_of(each.sealed_key) for each in credentials],
+        [each.index_key_id for each in credentials],
     )
 
 

@@ -40,6 +40,7 @@ from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, 
 from sidecar.admin.protocol import invite_body
 from sidecar.admin.roles import Caller, Role
 from sidecar.admin.routing import Endpoint, Match, Routes
+from sidecar.admin.row_writer import ReloadRing
 from sidecar.admin.tokens import TokenCallers, token_endpoints
 from sidecar.secret import Secret
 
@@ -74,6 +75,7 @@ def create_admin_app(
     applied_limit: float = 10.0,
     key_format: str | None = None,
     keyring: Sequence[Endpoint] = (),
+    reload_ring: ReloadRing | None = None,
     cors_origins: Sequence[str] = (),
     reveal_keys: bool = True,
     audit_key: bytes | None = None,
@@ -90,6 +92,7 @@ def create_admin_app(
         applied_limit: For how many seconds ``?wait=applied`` waits.
         key_format: How keys are generated where no global plugin says it.
         keyring: What changes the keyring; none where there is no keyring.
+        reload_ring: Lets the sealer go on with the keyring as it is stored.
         cors_origins: The origins whose pages may use the API from a browser.
         reveal_keys: Whether stored keys are shown again, to others than viewers.
         audit_key: What the audit log is chained under; None: a new key, so that nothing that
@@ -98,7 +101,9 @@ def create_admin_app(
     traffic = Traffic()
     information = Information(node=node or describe_node(), stores=stores, traffic=traffic)
     chain = AuditChain(audit_key or generate_key(), clock=clock)
-    resources = make_resources(stores, sealer, clock=clock, key_format=key_format)
+    resources = make_resources(
+        stores, sealer, clock=clock, key_format=key_format, reload_ring=reload_ring
+    )
     endpoints = [*_endpoints(resources, clock), *_records(stores, chain, clock), *keyring]
     wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
     origins = Origins(cors_origins)

@@ -13,7 +13,7 @@ from sidecar.admin.resource import Filling, Resource
 from sidecar.admin.roles import OPERATED
 from sidecar.admin.rotation import rotate_at
 from sidecar.admin.routing import Endpoint
-from sidecar.admin.row_writer import Vetting
+from sidecar.admin.row_writer import ReloadRing, Vetting
 from sidecar.admin.schema import Schema
 from sidecar.admin.schemas_endpoint import Schemas
 from sidecar.admin.tagged import TaggedEntities
@@ -24,7 +24,12 @@ _NESTED_KEY_LISTS = ("key-auth-enc", "key-auth")
 
 
 def make_resources(
-    stores: Stores, sealer: Sealer, *, clock: Clock, key_format: str | None = None
+    stores: Stores,
+    sealer: Sealer,
+    *,
+    clock: Clock,
+    key_format: str | None = None,
+    reload_ring: ReloadRing | None = None,
 ) -> dict[str, AnyResource]:
     """Return the resources by the names of their entities."""
     made: dict[str, AnyResource] = {}
@@ -38,7 +43,14 @@ def make_resources(
         fill: Filling | None = None,
     ) -> None:
         made[schema.name] = Resource(
-            schema, store=store, codec=codec, others=made, clock=clock, vet=vet, fill=fill
+            schema,
+            store=store,
+            codec=codec,
+            others=made,
+            clock=clock,
+            vet=vet,
+            reload_ring=reload_ring,
+            fill=fill,
         )
 
     plugin_codec = plugins.PluginCodec()

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Generic
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from authsvc.errors import EntityChangedError
+from authsvc.errors import EntityChangedError, KeyRemovedError
 from authsvc.store import EntityStore
 from sidecar.admin import problems
 from sidecar.admin.codec import Codec, E
@@ -15,6 +16,9 @@ from sidecar.admin.schema import Schema
 from sidecar.admin.violations import written
 
 ATTEMPTS = 5  # of a write, while others write the same entity
+
+S = TypeVar("S")
+ReloadRing = Callable[[], Awaitable[None]]
 
 Vetting = Callable[[E], Awaitable[None]]
 """Raises a ProblemError if an entity must not be written."""
@@ -37,15 +41,26 @@ class Written(Generic[E]):
 
 
 class RowWriter(Generic[E]):
-    """Writes entities of one kind; ``vet`` has a last look at each."""
+    """Writes entities of one kind.
+
+    ``vet`` has a last look at each; ``reload_ring`` is called where an entity was made with a key
+    that was removed meanwhile, before it is made once more.
+    """
 
     def __init__(
-        self, schema: Schema, *, store: EntityStore[E], codec: Codec[E], vet: Vetting[E] | None
+        self,
+        schema: Schema,
+        *,
+        store: EntityStore[E],
+        codec: Codec[E],
+        vet: Vetting[E] | None = None,
+        reload_ring: ReloadRing | None = None,
     ) -> None:
         self._schema = schema
         self._store = store
         self._codec = codec
         self._vet = vet
+        self._reload_ring = reload_ring
         self._locks = RowLocks()
 
     async def insert(self, draft: Draft) -> Written[E]:
@@ -54,8 +69,8 @@ class RowWriter(Generic[E]):
         Raises:
             ProblemError: It collides, or refers to nothing.
         """
-        entity = await self._built(draft)
-        return Written(entity, await self._told(self._store.insert(entity), draft))
+        entity, seq = await self._write(draft, self._store.insert)
+        return Written(entity, seq)
 
     async def rewrite(
         self, entity_id: str, change: Callable[[E], Awaitable[Draft]]
@@ -91,12 +106,22 @@ class RowWriter(Generic[E]):
             )
 
     async def _replace(self, draft: Draft, current: E) -> Written[E] | None:
-        entity = await self._built(draft)
-        seq = await self._told(self._store.replace(entity, expected=current), draft)
+        entity, seq = await self._write(draft, partial(self._store.replace, expected=current))
         return None if seq is None else Written(entity, seq)
 
-    async def _told(self, write: Awaitable[Any], draft: Draft) -> Any:
-        return await written(write, draft.document, schema=self._schema, codec=self._codec)
+    async def _write(
+        self, draft: Draft, write: Callable[[E], Awaitable[S]], *, again: bool = True
+    ) -> tuple[E, S]:
+        entity = await self._built(draft)
+        try:
+            return entity, await written(
+                write(entity), draft.document, schema=self._schema, codec=self._codec
+            )
+        except KeyRemovedError:
+            if self._reload_ring is None or not again:
+                raise
+            await self._reload_ring()
+        return await self._write(draft, write, again=False)
 
     async def _built(self, draft: Draft) -> E:
         entity = self._codec.build(draft.document, expires_at=draft.expires_at)

@@ -45,6 +45,7 @@ SAMPLES = {
             enabled=False,
             name="laptop",
             metadata={"plan": ["gold", None]},
+            index_key_id="idx00001",
         ),
         ("digest",),
         {"digest": a_digest("new"), "consumer_id": an_id(2), "expires_at": None},
@@ -93,9 +94,9 @@ SAMPLES = {
     ),
     "tokens": Sample(
         lambda stores: stores.tokens,
-        a_token(9, tags=("x",)),
+        a_token(9, tags=("x",), expires_at=2_000_000),
         ("name",),
-        {"name": "other", "role": "admin", "token_hash": a_digest("other")},
+        {"name": "other", "role": "admin", "token_hash": a_digest("other"), "expires_at": None},
     ),
 }
 NOBODY = an_id(77)

@@ -7,8 +7,8 @@ import pytest
 
 from authsvc.errors import (
     KeyInUseError,
+    KeyRemovedError,
     RingChangedError,
-    StoreUnavailableError,
     UniqueViolationError,
     UnstorableValueError,
 )
@@ -107,14 +107,40 @@ async def test_under_a_removed_key_nothing_is_written_until_it_is_back(stores: S
     await stores.keyring.add(key)
     assert await stores.keyring.remove("key00001") == await stores.changes.head()
     await stores.consumers.insert(a_consumer(1))
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(KeyRemovedError):
         await stores.credentials.insert(a_credential(1, of=1))
     assert await stores.credentials.get(an_id(1)) is None
     await stores.credentials.insert(a_credential(1, of=1, sealed_key=b"\x01key00002" + bytes(40)))
-    with pytest.raises(StoreUnavailableError):
+    with pytest.raises(KeyRemovedError):
         await stores.credentials.replace(a_credential(1, of=1))
     await stores.keyring.add(key)
     assert await stores.credentials.replace(a_credential(1, of=1))
+
+
+async def test_an_index_key_stays_while_a_row_is_or_may_be_found_by_it(stores: Stores) -> None:
+    for key_id in ("idx00001", "idx00002"):
+        await stores.keyring.add(a_wrapped_key(key_id, purpose="index"))
+    await stores.consumers.insert(a_consumer(1))
+    await stores.credentials.insert(a_credential(1, of=1, index_key_id="idx00001"))
+    with pytest.raises(KeyInUseError):
+        await stores.keyring.remove("idx00001")
+    await stores.credentials.replace(a_credential(1, of=1, index_key_id=None))
+    with pytest.raises(KeyInUseError):  # nobody noted by which one
+        await stores.keyring.remove("idx00001")
+    await stores.credentials.replace(a_credential(1, of=1, index_key_id="idx00002"))
+    assert await stores.keyring.remove("idx00001")
+
+
+async def test_under_a_removed_index_key_nothing_is_written(stores: Stores) -> None:
+    await stores.keyring.add(a_wrapped_key("idx00001", purpose="index"))
+    await stores.keyring.remove("idx00001")
+    await stores.consumers.insert(a_consumer(1))
+    await stores.credentials.insert(a_credential(1, of=1, index_key_id="idx00002"))
+    with pytest.raises(KeyRemovedError):
+        await stores.credentials.replace(a_credential(1, of=1, index_key_id="idx00001"))
+    with pytest.raises(KeyRemovedError):
+        await stores.credentials.insert(a_credential(2, of=1, index_key_id="idx00001"))
+    assert await stores.credentials.get(an_id(2)) is None
 
 
 async def test_a_key_is_removed_or_written_under_but_never_both(stores: Stores) -> None:

@@ -10,7 +10,12 @@ import pytest
 
 from authsvc.apikey import ApiKey
 from authsvc.entities import StoredCredential
-from authsvc.errors import LeaseLostError, RingChangedError, RotationRunningError
+from authsvc.errors import (
+    KeyRemovedError,
+    LeaseLostError,
+    RingChangedError,
+    RotationRunningError,
+)
 from authsvc.keyring import key_id_of
 from authsvc.ring_store import Batch, Rotation
 from authsvc.sealing import INDEX
@@ -284,13 +289,71 @@ async def test_every_row_comes_to_be_found_by_the_new_index_key_alone(stores: St
     for row in await stores.credentials.page(size=100):
         assert row.digest == held.sealer.digest(held.sealer.reveal(row))
         assert row.digest != before[row.id].digest
-        assert replace(row, digest=b"") == replace(before[row.id], digest=b"")
+        assert (before[row.id].index_key_id, row.index_key_id) == (old, rotation.target)
+        assert without_index(row) == without_index(before[row.id])
         known = await stores.directory.find_credential(row.digest)
         assert known is not None
         assert known.credential == row
     ended = await stores.rotation.read()
     assert ended is not None
     assert (ended.status, ended.done) == ("done", ROWS)
+
+
+def without_index(row: StoredCredential) -> StoredCredential:
+    return replace(row, digest=b"", index_key_id=None)
+
+
+async def test_a_writer_that_slept_through_an_index_rotation_stores_nothing(
+    stores: Stores,
+) -> None:
+    held = await filled(stores)
+    sleeper = await held_ring(stores)
+    working = another_process(stores, held, writers=0.0)
+    await working.rotator.begin(INDEX)
+    await working.rotator.work()
+    late = sealed(sleeper, ROWS + 1)
+    with pytest.raises(KeyRemovedError):
+        await stores.credentials.insert(late)
+    with pytest.raises(KeyRemovedError):
+        await stores.credentials.replace(sealed(sleeper, 1))
+    assert await stores.credentials.get(late.id) is None
+    await sleeper.custodian.reload()
+    await stores.credentials.insert(sealed(sleeper, ROWS + 1))
+    await assert_all_open(stores, held)
+
+
+async def test_a_row_written_by_the_old_index_key_before_it_goes_is_brought_along(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = await filled(stores)
+    sleeper = await held_ring(stores)
+    working = another_process(stores, held, writers=0.0)
+    rotation, _ = await working.rotator.begin(INDEX)
+    remove, late = stores.keyring.remove, [sealed(sleeper, ROWS + 1)]
+
+    async def just_in_time(key_id: str) -> int | None:
+        if late:  # after the last pass over the rows, before the key is gone
+            await stores.credentials.insert(late.pop())
+        return await remove(key_id)
+
+    monkeypatch.setattr(stores.keyring, "remove", just_in_time)
+    await working.rotator.work()
+    assert await index_keys(stores) == [rotation.target]
+    rows = await stores.credentials.page(size=100)
+    assert {row.index_key_id for row in rows} == {rotation.target}
+    assert len(rows) == ROWS + 1
+    await assert_all_open(stores, held)
+
+
+async def test_rows_from_before_index_keys_were_noted_are_brought_along(stores: Stores) -> None:
+    held = await filled(stores)
+    await stores.credentials.replace(replace(sealed(held, 2), index_key_id=None))
+    working = another_process(stores, held, writers=0.0)
+    rotation, _ = await working.rotator.begin(INDEX)
+    await working.rotator.work()
+    assert await index_keys(stores) == [rotation.target]
+    rows = await stores.credentials.page(size=100)
+    assert {row.index_key_id for row in rows} == {rotation.target}
 
 
 async def test_no_row_changes_its_index_before_every_worker_knows_the_key(stores: Stores) -> None:
