@@ -25,6 +25,12 @@ from sidecar.tls import server_context
 FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)  # never * or null
+_SECRET_FILES = (
+    "keyring.root_key_file",
+    "keyring.declarative_private_key_file",
+    "admin.token_file",
+    "admin.tls.key_file",
+)
 _SCHEMES = ("postgresql", "postgres")
 _VAULT_SCHEMES = ("https", "http")
 
@@ -41,7 +47,7 @@ def check(settings: Settings) -> None:
 
 def warnings(settings: Settings) -> Iterator[str]:
     """Yield what an operator should mend, one line each."""
-    for name in ("keyring.root_key_file", "admin.token_file", "admin.tls.key_file"):
+    for name in _SECRET_FILES:
         path = value_of(settings, name)
         if isinstance(path, str) and is_open_to_others(path):
             yield f"{name}: the file is open to other users; make it 0600"

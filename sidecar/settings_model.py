@@ -44,6 +44,7 @@ class Keyring(msgspec.Struct, frozen=True, kw_only=True):
     aws_region: Text | None = None  # None: as the AWS libraries find it
     aws_endpoint: Text | None = None
     recovery_public_key_file: Text | None = None
+    declarative_private_key_file: Text | None = None  # opens sealed keys in declarative files
     rotate_after_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 
 

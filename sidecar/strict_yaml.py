@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 import yaml
 
+_DEEPEST = 100  # levels
 _NAME = re.compile(r"[\w.-]{1,60}")
 
 
@@ -21,11 +22,37 @@ def parse(source: str | TextIO) -> Any:
     try:
         return yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise ValueError(f"is not valid YAML{place}") from None
+        raise ValueError(syntax_error(error)) from None
     except _RepeatedNameError as error:
         raise ValueError(str(error)) from None
+
+
+def refuse_deep(text: str) -> None:
+    """Refuse a document that is nested more deeply than any that makes sense.
+
+    The fast loader (``yaml.CSafeLoader``) composes by recursion in C: it takes the process down.
+
+    Raises:
+        ValueError: It is nested too deeply, or is not YAML.
+    """
+    depth = 0
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > _DEEPEST:
+                    raise ValueError("is nested too deeply")
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except yaml.YAMLError as error:
+        raise ValueError(syntax_error(error)) from None
+
+
+def syntax_error(error: yaml.YAMLError) -> str:
+    """Return what an error of PyYAML says, without what it quotes."""
+    mark = getattr(error, "problem_mark", None)
+    place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+    return f"is not valid YAML{place}"
 
 
 def shown_name(name: object) -> str:

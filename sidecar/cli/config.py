@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from sidecar.sealed_keys import read_private_keys
 from sidecar.settings import Settings, load, redacted, warnings
 
 _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="Settings: a YAML file.")
@@ -19,7 +20,7 @@ def config() -> None:
 @_CONFIG
 def check(config: Path | None) -> None:
     """Check the settings, and the files that they name; change nothing, connect to nothing."""
-    _load(config)
+    read_private_keys(_load(config))  # the one file that others read only when they need it
     click.echo("the settings are valid")
 
 

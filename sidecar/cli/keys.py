@@ -11,12 +11,13 @@ import click
 
 from sidecar.admin_client import AdminClient
 from sidecar.cli.admin_options import admin_options, ask, existing, path_of
+from sidecar.cli.key_input import read_key
 from sidecar.cli.output import print_done, print_entity, print_rows
+from sidecar.cli.seal import seal
 
 _COLUMNS = ("id", "consumer", "ttl", "tags", "created_at")
 _NESTED = "key-auth-enc"
 _ALL = "key-auths-enc"
-_MAX_KEY = 65536  # bytes
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -65,7 +66,7 @@ def create(
     if name is not None:
         body["name"] = name
     if key_file is not None:
-        body["key"] = _read_key(key_file)
+        body["key"] = read_key(key_file, name="--key-file")
     if ttl is not None:
         body["ttl"] = ttl
     if tags:
@@ -158,15 +159,4 @@ async def _existing(admin: AdminClient, key_id: str) -> dict[str, Any]:
     return await existing(admin, path_of(_ALL, key_id), f"key {key_id}")
 
 
-def _read_key(file: BinaryIO) -> str:
-    content = file.read(_MAX_KEY + 1)
-    if len(content) > _MAX_KEY:
-        raise click.UsageError("--key-file: too long for a key")
-    try:
-        # One line end is the file's; anything else is the key's.
-        key = content.decode().removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise click.UsageError("--key-file: not a text") from None
-    if not key:
-        raise click.UsageError("--key-file: empty")
-    return key
+keys.add_command(seal)

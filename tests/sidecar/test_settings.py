@@ -68,6 +68,7 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "keyring.aws_region": ("eu-west-1", "eu-west-1", "eu-west-1"),
     "keyring.aws_endpoint": ("http://k", "http://k", "http://k"),
     "keyring.recovery_public_key_file": ("{recovery}", "{recovery}", "{recovery}"),
+    "keyring.declarative_private_key_file": ("/seal.pem", "/seal.pem", "/seal.pem"),
     "keyring.rotate_after_days": (90, "90", 90),
     "authsvc.grpc": ("unix:/run/a", "unix:/run/a", "unix:/run/a"),
     "authsvc.http": (None, "null", None),
@@ -179,6 +180,7 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
             "aws_region": None,
             "aws_endpoint": None,
             "recovery_public_key_file": None,
+            "declarative_private_key_file": None,
             "rotate_after_days": None,
         },
         "authsvc": {

@@ -1,0 +1,50 @@
+"""The settings' private key opens sealed keys, and is read only where there is one."""
+
+from pathlib import Path
+
+import pytest
+
+from authsvc.apikey import ApiKey
+from authsvc.errors import SealedKeyError
+from authsvc.sealed_key import SealingPublicKey, generate_pair
+from sidecar.errors import SettingsError
+from sidecar.sealed_keys import KeyOpener, read_private_keys
+from sidecar.settings import Keyring, Settings
+
+PUBLIC, PRIVATE = generate_pair()
+PUBLIC_KEY = SealingPublicKey.from_pem(PUBLIC)
+SEALED = PUBLIC_KEY.seal(ApiKey.from_text("canary"))
+
+
+def settings(path: Path) -> Settings:
+    return Settings(keyring=Keyring(declarative_private_key_file=str(path)))
+
+
+def test_a_sealed_key_is_opened_and_any_other_is_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    opener = KeyOpener(settings(file))
+    assert opener("clear") == "clear"  # and the file is not even there
+    file.write_text(PRIVATE)
+    assert opener(SEALED) == "canary"
+
+
+def test_what_does_not_open_is_told_without_being_shown(tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    file.write_text(generate_pair()[1])
+    with pytest.raises(SealedKeyError, match="another pair"):
+        KeyOpener(settings(file))(SEALED)
+    with pytest.raises(SealedKeyError, match="declarative_private_key_file is not set"):
+        KeyOpener(Settings())(SEALED)
+    file.write_text(PRIVATE)
+    with pytest.raises(SealedKeyError, match="not a text"):
+        KeyOpener(settings(file))(PUBLIC_KEY.seal(ApiKey(b"\xff")))
+
+
+def test_a_file_that_holds_no_private_key_is_the_settings_mistake(tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    with pytest.raises(SettingsError, match="declarative_private_key_file"):
+        read_private_keys(settings(file))
+    file.write_text(PUBLIC)
+    with pytest.raises(SettingsError, match="expected X25519 private keys"):
+        read_private_keys(settings(file))
+    assert read_private_keys(Settings()) is None
