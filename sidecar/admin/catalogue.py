@@ -13,7 +13,7 @@ from sidecar.admin.resource import Filling, Resource
 from sidecar.admin.roles import OPERATED
 from sidecar.admin.rotation import rotate_at
 from sidecar.admin.routing import Endpoint
-from sidecar.admin.row_writer import ReloadRing, Vetting
+from sidecar.admin.row_writer import ReloadRing, RowWriter, Vetting
 from sidecar.admin.schema import Schema
 from sidecar.admin.schemas_endpoint import Schemas
 from sidecar.admin.tagged import TaggedEntities
@@ -42,15 +42,9 @@ def make_resources(
         vet: Vetting[E] | None = None,
         fill: Filling | None = None,
     ) -> None:
+        rows = RowWriter(schema, store=store, codec=codec, vet=vet, reload_ring=reload_ring)
         made[schema.name] = Resource(
-            schema,
-            store=store,
-            codec=codec,
-            others=made,
-            clock=clock,
-            vet=vet,
-            reload_ring=reload_ring,
-            fill=fill,
+            schema, store=store, codec=codec, rows=rows, others=made, clock=clock, fill=fill
         )
 
     plugin_codec = plugins.PluginCodec()

@@ -20,7 +20,7 @@ from sidecar.admin.paging import envelope, page_size, page_start
 from sidecar.admin.payload import Payload
 from sidecar.admin.problems import ProblemError
 from sidecar.admin.references import Referable
-from sidecar.admin.row_writer import ATTEMPTS, Draft, ReloadRing, RowWriter, Vetting, Written, busy
+from sidecar.admin.row_writer import ATTEMPTS, Draft, RowWriter, Written, busy
 from sidecar.admin.schema import Schema
 from sidecar.admin.tag_filter import parse_tag_filter
 
@@ -50,7 +50,7 @@ class Resource(Generic[E]):
     """All entities of one kind.
 
     ``others`` are the resources by name, among them those that references lead to. ``fill``
-    completes what a new entity is made of; ``vet`` and ``reload_ring``: see ``RowWriter``.
+    completes what a new entity is made of, and ``rows`` writes.
     """
 
     def __init__(
@@ -59,16 +59,15 @@ class Resource(Generic[E]):
         *,
         store: EntityStore[E],
         codec: Codec[E],
+        rows: RowWriter[E],
         others: Mapping[str, Referable],
         clock: Clock,
-        vet: Vetting[E] | None = None,
-        reload_ring: ReloadRing | None = None,
         fill: Filling | None = None,
     ) -> None:
         self.schema = schema
         self._fill = fill
         self._store = store
-        self._rows = RowWriter(schema, store=store, codec=codec, vet=vet, reload_ring=reload_ring)
+        self._rows = rows
         self._codec = codec
         self._documents = Documents(schema, others=others, clock=clock)
         self._clock = clock

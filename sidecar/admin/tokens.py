@@ -22,6 +22,7 @@ from sidecar.admin.problems import schema_violation
 from sidecar.admin.resource import Resource
 from sidecar.admin.roles import ADMINS_ONLY, Caller, Role
 from sidecar.admin.routing import Endpoint
+from sidecar.admin.row_writer import RowWriter
 from sidecar.admin.schema import CREATED_AT, ID, TAGS, Schema, indexed_text
 from sidecar.admin.text_checks import name as name_check
 
@@ -108,8 +109,10 @@ class TokenCodec:
 
 def token_endpoints(store: EntityStore[AdminToken], *, clock: Clock) -> list[Endpoint]:
     """Return the endpoints ``/tokens`` and ``/tokens/{tokens}``: a token is never changed."""
+    codec = TokenCodec()
+    rows = RowWriter(SCHEMA, store=store, codec=codec)
     resource: AnyResource = Resource(
-        SCHEMA, store=store, codec=TokenCodec(), others={}, clock=clock
+        SCHEMA, store=store, codec=codec, rows=rows, others={}, clock=clock
     )
 
     async def create(call: Call) -> Reply:
