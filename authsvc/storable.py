@@ -23,10 +23,11 @@ def check_storable(kind: Kind[E], entity: E) -> None:
     Raises:
         UnstorableValueError: It names the first such field.
     """
+    ids, indexed = kind.ids, kind.indexed
     for name in kind.columns:
         value = getattr(entity, name)
-        is_id = name in kind.ids and value is not None
-        if (is_id and canonical_id(value) != value) or not _fits(value, name in kind.indexed):
+        is_id = name in ids and value is not None
+        if (is_id and canonical_id(value) != value) or not _fits(value, name in indexed):
             raise UnstorableValueError(name)
 
 

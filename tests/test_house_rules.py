@@ -41,6 +41,7 @@ REVEALS = {
     "sidecar/admin/key_auth_enc.py": "the Admin API shows a key to who may see it",
     "sidecar/admin_client.py": "the Admin API's token, in the command line's requests",
     "sidecar/app.py": "the composition root: database address and root key",
+    "sidecar/declarative/declaration.py": "keys of a file are told apart by a digest of the moment",
     "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
     "sidecar/demo/seed.py": "the application id, in the plugin that the demo configures",
     "sidecar/ring_repair.py": "a new root key, or the recovery private key, to write the ring anew",
