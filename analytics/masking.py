@@ -15,7 +15,7 @@ that it names are masked; their names are compared percent-decoded and in any le
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
@@ -57,6 +57,9 @@ class CredentialNames:
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _canonical(name) in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
 
     def have(self, canonical: str) -> bool:
         """Tell whether a name is among them that is in lower case and has hyphens already."""

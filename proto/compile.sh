@@ -12,4 +12,4 @@ compile() { # compile PACKAGE_FOLDER FILE...
 }
 
 compile authsvc/extauthz/pb extauthz.proto extproc.proto health.proto
-compile analytics/pb accesslog.proto health.proto
+compile analytics/pb accesslog.proto bodies.proto health.proto

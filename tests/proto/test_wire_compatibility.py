@@ -28,6 +28,7 @@ import authsvc.extauthz.pb
 
 EXTAUTHZ = "tollkeeper.envoy.extauthz.v1."
 EXTPROC = "tollkeeper.envoy.extproc.v1."
+BODIES = "tollkeeper.envoy.bodies.v1."
 ACCESSLOG = "tollkeeper.envoy.accesslog.v1."
 HEALTH = "tollkeeper.envoy.health.v1."
 
@@ -60,6 +61,12 @@ TAKEN = {
             *("ProcessingRequest", "ProcessingResponse"),
         ),
         "envoy.extensions.filters.http.ext_proc.v3.": ("ProcessingMode",),
+    },
+    BODIES: {
+        "envoy.config.core.v3.": ("HeaderValue", "HeaderMap"),
+        "envoy.service.ext_proc.v3.": (
+            *("HttpHeaders", "HttpBody", "HttpTrailers", "ProcessingRequest"),
+        ),
     },
     ACCESSLOG: {
         "envoy.config.core.v3.": (

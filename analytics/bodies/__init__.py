@@ -1,0 +1,1 @@
+"""Bodies of requests and responses: taken beside the traffic, joined to log entries, masked."""
