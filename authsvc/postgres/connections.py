@@ -11,7 +11,7 @@ What callers can rely on:
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -104,6 +104,25 @@ class Connections:
                     with suppress(asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
                         return await self._transaction(work)
                     await asyncio.sleep(random.uniform(0, _RETRY_SECONDS))  # noqa: S311 - no secret
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Lease]:
+        """Hold one connection, in a transaction that sees the database as it is now.
+
+        Raises:
+            StoreUnavailableError: The database is away.
+        """
+        async with AsyncExitStack() as stack:
+            with translated():
+                async with asyncio.timeout(CALL_SECONDS):
+                    lease = await stack.enter_async_context(self._lease())
+                    await lease.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            try:
+                yield lease
+            finally:
+                with suppress(StoreError), translated():
+                    if not lease.is_closed():
+                        await lease.execute("ROLLBACK", timeout=_CLOSE_SECONDS)
 
     async def _transaction(self, work: Callable[[Lease], Awaitable[T]]) -> T:
         async with self._lease() as lease:

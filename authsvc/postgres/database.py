@@ -8,6 +8,7 @@ from functools import partial
 from authsvc import kinds
 from authsvc.postgres.applied_board import PostgresAppliedBoard
 from authsvc.postgres.audit_trail import PostgresAuditTrail
+from authsvc.postgres.bulk_table import PostgresBulkTable
 from authsvc.postgres.change_hints import ChangeHints
 from authsvc.postgres.change_log import ChangeLog
 from authsvc.postgres.connections import Connections, connect
@@ -15,6 +16,7 @@ from authsvc.postgres.directory import PostgresDirectory
 from authsvc.postgres.entity_store import PostgresEntityStore
 from authsvc.postgres.keyring_store import PostgresKeyringStore
 from authsvc.postgres.rotation_store import PostgresRotationStore
+from authsvc.postgres.snapshot import PostgresSnapshot
 from authsvc.postgres.table import Table
 from authsvc.store import Retention
 
@@ -34,6 +36,8 @@ class Database:
         clock: Callable[[], float] = time.time,
         retention: Retention = Retention(),  # noqa: B008 - frozen
     ) -> None:
+        self._connections = connections
+        self._clock = clock
         self.changes = ChangeLog(connections, hints=hints, retention=retention)
 
         def store(kind: kinds.Kind[kinds.E]) -> PostgresEntityStore[kinds.E]:
@@ -53,6 +57,20 @@ class Database:
         self.board = PostgresAppliedBoard(connections=connections)
         self.keyring = PostgresKeyringStore(connections=connections, log=self.changes)
         self.rotation = PostgresRotationStore(connections=connections, log=self.changes)
+
+    def bulk(self, kind: kinds.Kind[kinds.E]) -> PostgresBulkTable[kinds.E]:
+        """Return what writes entities of one kind by the hundred."""
+        return PostgresBulkTable(kind, log=self.changes, clock=self._clock)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresSnapshot]:
+        """Read, inside the context, what was there when it began.
+
+        Raises:
+            StoreUnavailableError: The database is away.
+        """
+        async with self._connections.reading() as lease:
+            yield PostgresSnapshot(lease, clock=self._clock)
 
     @classmethod
     @asynccontextmanager
