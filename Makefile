@@ -27,6 +27,7 @@ proto: $(VENV)/.dev ## Compile proto/*.proto into the packages that speak them
 
 bench: $(VENV)/.dev ## Measure; prints a table (see bench/README.md)
 	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench.analytics $(ARGS)
 
 lock: $(VENV)/.dev ## Lock all dependencies again, with hashes
 	$(BIN)/pip install -q uv

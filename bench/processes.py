@@ -29,7 +29,7 @@ class Server:
 
 
 @contextmanager
-def started(name: str, module: str) -> Iterator[Server]:
+def started(name: str, module: str, *arguments: str) -> Iterator[Server]:
     """Run a contender until the block ends; it prints its port when it listens.
 
     It ends when its standard input does, so it also ends with this process, however that ends.
@@ -37,7 +37,7 @@ def started(name: str, module: str) -> Iterator[Server]:
     with (
         tempfile.TemporaryDirectory(prefix="bench-metrics-") as metrics,
         subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

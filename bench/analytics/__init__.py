@@ -1,0 +1,1 @@
+"""Analytics under load: from Envoy's access log stream to compressed batches."""

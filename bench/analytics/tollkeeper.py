@@ -1,0 +1,33 @@
+"""Tollkeeper's access log face, pipeline and delivery, with a configured moesif plugin."""
+
+import sys
+
+import uvloop
+
+from analytics import accesslog
+from analytics.config_fields import parse_moesif_config
+from analytics.moesif import MoesifCollector
+from analytics.pipeline import Pipeline
+from analytics.routing import ScopedConfig
+from bench.analytics.plugin import APPLICATION_IDS, configuration
+from bench.contenders.serving import announce_and_wait, run
+from sidecar.telemetry import Telemetry
+
+
+async def serve() -> None:
+    """Serve until standard input ends."""
+    metrics = Telemetry.of_child("bench").analytics
+    config = configuration(APPLICATION_IDS["tollkeeper"], collector_port=int(sys.argv[1]))
+    async with (
+        MoesifCollector() as collector,
+        Pipeline(collector=collector, metrics=metrics) as pipeline,
+    ):
+        pipeline.configure([ScopedConfig(parse_moesif_config(config))], credential_names=["apikey"])
+        async with accesslog.serve(
+            "127.0.0.1:0", open_stream=pipeline.open_stream, metrics=metrics
+        ) as address:
+            await announce_and_wait(int(address.rpartition(":")[2]))
+
+
+if __name__ == "__main__":
+    run(serve, runner=uvloop.run)
