@@ -1,0 +1,399 @@
+"""HTTP/2 for a server, as bytes in and bytes out: RFC 9113.
+
+What callers can rely on, strongest first:
+
+1. ``receive`` raises nothing, whatever the bytes: a fault of the peer's ends a request
+   (RST_STREAM) or the connection (GOAWAY), with the code that the RFC has for it.
+2. Memory is bounded by ``Limits``, whatever the peer sends, and whatever it does not read.
+3. However the bytes are split, the same requests come out.
+4. There is no clock and no socket in here: who calls says what time it is, and sends the output.
+"""
+
+from typing import Final, Protocol
+
+from authsvc.extauthz.fastlane import faults, frames
+from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
+from authsvc.extauthz.fastlane.frame_reader import FrameReader, without_padding
+from authsvc.extauthz.fastlane.head import Head, check_trailers, read_head
+from authsvc.extauthz.fastlane.hpack import Decoder, Field
+from authsvc.extauthz.fastlane.inflow import Inflow
+from authsvc.extauthz.fastlane.limits import Allowance, Limits
+from authsvc.extauthz.fastlane.numbers import StreamNumbers
+from authsvc.extauthz.fastlane.outbox import Outbox
+from authsvc.extauthz.fastlane.stream import Stream
+
+_FRAMING: Final = 5  # bytes in front of each gRPC message
+_DRAIN_PING: Final = b"draining"
+_PING_LENGTH: Final = 8
+_NUMBER_LENGTH: Final = 4
+_GOAWAY_LENGTH: Final = 8
+_SETTING_LENGTH: Final = 6
+_PRIORITY_LENGTH: Final = 5
+
+
+class Requests(Protocol):
+    """Takes what a connection receives. Called from within ``receive``; may answer at once."""
+
+    def opened(self, stream: Stream) -> bool:
+        """Take the head of a request; return whether its body is wanted as it comes."""
+
+    def whole(self, stream: Stream) -> None:
+        """Take a request that is whole; ``stream.body`` is its body, unless wanted as it came."""
+
+    def part(self, stream: Stream, data: bytes) -> None:
+        """Take a part of a body that is wanted as it comes."""
+
+    def too_large(self, stream: Stream) -> None:
+        """Refuse a request whose message is larger than is allowed."""
+
+    def reset(self, stream: Stream) -> None:
+        """Forget a request, answered or not: it was taken back, or the connection ended."""
+
+
+class Connection:
+    """One connection."""
+
+    def __init__(self, *, requests: Requests, limits: Limits, now: float) -> None:
+        self._requests = requests
+        self._limits = limits
+        self._reader = FrameReader(max_block_size=limits.header_block_size)
+        self._decoder = Decoder(max_list_size=limits.header_list_size)
+        self._last_fields: list[Field] | None = None
+        self._last_head: Head | None = None
+        self._streams: dict[int, Stream] = {}  # in the order in which they came
+        self._numbers = StreamNumbers()
+        self._largest = limits.message_size + _FRAMING
+        self._window_size = self._largest + frames.MAX_FRAME_SIZE
+        self._inflow = Inflow(limits.received)
+        self._resets = Allowance(limits.resets)
+        self._control_frames = Allowance(limits.control_frames)
+        self._now = self._opened = self._idle_since = now
+        self._is_draining = False
+        self._is_ended = False
+        self._takers = {
+            frames.HEADERS: self._take_headers,
+            frames.DATA: self._take_data,
+            frames.PRIORITY: self._take_priority,
+            frames.RST_STREAM: self._take_rst_stream,
+            frames.SETTINGS: self._take_settings,
+            frames.PUSH_PROMISE: self._take_push_promise,
+            frames.PING: self._take_ping,
+            frames.GOAWAY: self._take_goaway,
+            frames.WINDOW_UPDATE: self._take_window_update,
+        }
+        self.outbox = Outbox(self._streams, max_unsent=limits.unsent)
+        self._greet()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more is to be read, and the connection is to be closed once sent."""
+        return self._is_ended or (self._numbers.are_refused and not self._streams)
+
+    @property
+    def streams(self) -> int:
+        """How many requests are not answered to the end."""
+        return len(self._streams)
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Take bytes from the peer; ``now`` in seconds of a clock that never goes back."""
+        self._now = now
+        if self._is_ended:
+            return
+        try:
+            for kind, flags, stream_id, payload in self._reader.read(data):
+                if not self._take(kind, flags, stream_id, payload):
+                    return
+        except ConnectionFault as fault:
+            self.end(fault.code, fault.reason)
+
+    def tick(self, now: float) -> None:
+        """End what has taken too long; to be called every few seconds."""
+        self._now = now
+        limits = self._limits
+        for stream in list(self._streams.values()):
+            if now - stream.opened < limits.request_seconds:
+                break
+            if not stream.is_gradual and (stream.unsent or not stream.is_whole):
+                self._fail(stream.id, faults.CANCEL)
+        if self._streams:
+            self._idle_since = now
+        elif now - self._idle_since >= limits.idle_seconds:
+            self.end(faults.NO_ERROR, "idle")
+        if limits.age_seconds is not None and now - self._opened >= limits.age_seconds:
+            self.drain()
+
+    def drain(self) -> None:
+        """Ask the peer to open no more requests, and refuse new ones once it must know of it.
+
+        Section 6.8: the first GOAWAY refuses nothing; its PING comes back when the peer has it.
+        """
+        if not self._is_draining and not self._is_ended:
+            self._is_draining = True
+            self.outbox.write(
+                frames.goaway(frames.MAX_STREAM_ID, faults.NO_ERROR),
+                frames.frame(frames.PING, 0, 0, _DRAIN_PING),
+            )
+
+    def refuse_more(self) -> None:
+        """Refuse requests that come from now on, without waiting for the peer to know of it."""
+        if not self._numbers.are_refused and not self._is_ended:
+            self._numbers.refused_after = self._numbers.last
+            self.outbox.write(frames.goaway(self._numbers.last, faults.NO_ERROR))
+
+    def end(self, code: int, reason: str) -> None:
+        """End the connection and all its requests; say why."""
+        if not self._is_ended:
+            self.outbox.write(frames.goaway(self._numbers.last, code, reason))
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Forget all requests: the peer has gone."""
+        self._is_ended = True
+        for stream in list(self._streams.values()):
+            self._forget(stream)
+
+    def give_room(self, stream: Stream, size: int) -> None:
+        """Let the peer send ``size`` bytes more in place of those that were used."""
+        size = min(size, stream.held)
+        stream.held -= size
+        if size and not stream.is_whole and stream.id in self._streams:
+            stream.window += size
+            self.outbox.write(frames.window_update(stream.id, size))
+        self._give_room(size)
+
+    def cancel(self, stream: Stream, code: int = faults.CANCEL) -> None:
+        """End a request without an answer."""
+        if stream.id in self._streams:
+            self._fail(stream.id, code)
+
+    def finish(self, stream: Stream) -> None:
+        """Forget a request whose answer is given; what it has yet to say is not waited for."""
+        if not stream.is_whole:
+            stream.is_whole = True
+            self._numbers.remember_reset(stream.id)
+            self.outbox.write(frames.rst_stream(stream.id, faults.NO_ERROR))
+        self._drop_body(stream)
+        self._idle_since = self._now
+        if not stream.unsent:
+            del self._streams[stream.id]
+
+    def _greet(self) -> None:
+        limits = self._limits
+        self.outbox.write(
+            frames.settings(
+                {
+                    frames.MAX_CONCURRENT_STREAMS: limits.streams,
+                    frames.INITIAL_WINDOW_SIZE: self._window_size,
+                    frames.MAX_HEADER_LIST_SIZE: limits.header_list_size,
+                }
+            ),
+            frames.window_update(0, limits.received - frames.DEFAULT_WINDOW),
+        )
+
+    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> bool:
+        """Take a frame; return whether more are to be read."""
+        taker = self._takers.get(kind)
+        if taker is None:
+            self._count_control_frame()
+            return True
+        try:
+            taker(flags, stream_id, payload)
+        except StreamFault as fault:
+            self._fail(stream_id, fault.code)
+        return not self._is_ended
+
+    def _take_headers(self, flags: int, stream_id: int, block: bytes) -> None:
+        fields = self._decoder.decode(block)  # always: the table must stay the peer's
+        if stream_id % 2 == 0:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "a request with a number of ours")
+        is_last = bool(flags & frames.END_STREAM)
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            self._take_trailers(stream, fields, is_last=is_last)
+        elif stream_id > self._numbers.refused_after:
+            pass  # GOAWAY has said so
+        elif stream_id > self._numbers.last:
+            self._open(stream_id, fields, is_last=is_last)
+        else:
+            self._numbers.refuse_late(stream_id)
+
+    def _open(self, stream_id: int, fields: list[Field], *, is_last: bool) -> None:
+        self._numbers.use(stream_id)
+        if len(self._streams) >= self._limits.streams:
+            self._count_reset()
+            raise StreamFault(faults.REFUSED_STREAM, "too many requests at once")
+        stream = Stream(
+            stream_id,
+            self._head(fields),
+            opened=self._now,
+            window=self._window_size,
+            send_window=self.outbox.initial_window,
+        )
+        self._streams[stream_id] = stream
+        stream.is_gradual = self._requests.opened(stream)
+        if is_last and stream_id in self._streams:
+            self._complete(stream)
+
+    def _head(self, fields: list[Field]) -> Head:
+        if self._last_head is None or fields is not self._last_fields:
+            self._last_head = read_head(fields)
+            self._last_fields = fields
+        return self._last_head
+
+    def _take_trailers(self, stream: Stream, fields: list[Field], *, is_last: bool) -> None:
+        if stream.is_whole:
+            raise StreamFault(faults.STREAM_CLOSED, "headers after the end of a request")
+        if not is_last:
+            raise StreamFault(faults.PROTOCOL_ERROR, "trailers that do not end a request")
+        check_trailers(fields)
+        self._complete(stream)
+
+    def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
+        size = len(payload)
+        self._inflow.take(size)
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            self._give_room(size)
+            if stream_id <= self._numbers.refused_after:
+                self._numbers.refuse_idle(stream_id)
+                self._numbers.refuse_late(stream_id)
+            return
+        stream.held += size
+        stream.window -= size
+        if stream.is_whole:
+            raise StreamFault(faults.STREAM_CLOSED, "data after the end of a request")
+        if stream.window < 0:
+            raise StreamFault(faults.FLOW_CONTROL_ERROR, "more than the window")
+        if flags & frames.PADDED:
+            payload = without_padding(flags, payload)
+            self.give_room(stream, size - len(payload))
+        is_last = bool(flags & frames.END_STREAM)
+        if payload:
+            self._add(stream, payload)
+        elif not is_last:
+            self._count_control_frame()
+        if is_last and stream_id in self._streams:
+            self._complete(stream)
+
+    def _add(self, stream: Stream, data: bytes) -> None:
+        stream.received += len(data)
+        if stream.is_gradual:
+            self._requests.part(stream, data)
+        elif stream.received > self._largest:
+            self._requests.too_large(stream)
+        else:
+            stream.body.append(data)
+
+    def _complete(self, stream: Stream) -> None:
+        if stream.is_whole:
+            return  # it was answered before its end came
+        if stream.head.length not in (-1, stream.received):
+            raise StreamFault(faults.PROTOCOL_ERROR, "a length that is not the body's")
+        stream.is_whole = True
+        self._requests.whole(stream)
+
+    def _take_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        self._count_control_frame()
+        if stream_id == 0:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "a priority of nothing")
+        if len(payload) != _PRIORITY_LENGTH:
+            if stream_id > self._numbers.last:  # what is idle cannot be reset
+                raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a priority of the wrong length")
+            raise StreamFault(faults.FRAME_SIZE_ERROR, "a priority of the wrong length")
+
+    def _take_rst_stream(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        if len(payload) != _NUMBER_LENGTH:
+            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a reset of the wrong length")
+        self._numbers.refuse_idle(stream_id)
+        self._count_reset()
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            self._forget(stream)
+
+    def _take_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "settings of a request")
+        if len(payload) % _SETTING_LENGTH or (flags & frames.ACK and payload):
+            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "settings of the wrong length")
+        self._count_control_frame()
+        if not flags & frames.ACK:
+            self.outbox.adopt(frames.read_settings(payload))
+            self.outbox.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
+            self._settle()
+
+    def _take_push_promise(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
+        raise ConnectionFault(faults.PROTOCOL_ERROR, "a push of a client")
+
+    def _take_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "a ping of a request")
+        if len(payload) != _PING_LENGTH:
+            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a ping of the wrong length")
+        self._count_control_frame()
+        if not flags & frames.ACK:
+            self.outbox.write(frames.frame(frames.PING, frames.ACK, 0, payload))
+        elif self._is_draining and payload == _DRAIN_PING:
+            self.refuse_more()
+
+    def _take_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        if stream_id:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "a farewell of a request")
+        if len(payload) < _GOAWAY_LENGTH:
+            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a farewell of the wrong length")
+        self._count_control_frame()
+        # What it has asked is answered; then it closes, or is idle for too long.
+
+    def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
+        if len(payload) != _NUMBER_LENGTH:
+            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a window of the wrong length")
+        increment = frames.read_number(payload) & frames.MAX_WINDOW
+        if stream_id == 0:
+            if not increment:
+                raise ConnectionFault(faults.PROTOCOL_ERROR, "a window that does not grow")
+            self.outbox.widen(increment)
+        else:
+            self._numbers.refuse_idle(stream_id)
+            stream = self._streams.get(stream_id)
+            if stream is None:
+                return
+            if not increment:
+                raise StreamFault(faults.PROTOCOL_ERROR, "a window that does not grow")
+            self.outbox.widen_stream(stream, increment)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Send what the windows let pass now, and forget the requests that ended with it."""
+        for stream in self.outbox.flush():
+            del self._streams[stream.id]
+
+    def _count_reset(self) -> None:
+        if not self._resets.take(self._now):
+            raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too many resets")
+
+    def _count_control_frame(self) -> None:
+        if not self._control_frames.take(self._now):
+            raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too many frames that say nothing")
+
+    def _fail(self, stream_id: int, code: int) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            self._forget(stream)
+        self._numbers.remember_reset(stream_id)
+        self.outbox.write(frames.rst_stream(stream_id, code))
+
+    def _forget(self, stream: Stream) -> None:
+        self._drop_body(stream)
+        self.outbox.drop(stream)
+        del self._streams[stream.id]
+        self._idle_since = self._now
+        self._requests.reset(stream)
+
+    def _drop_body(self, stream: Stream) -> None:
+        self._give_room(stream.held)
+        stream.held = 0
+        stream.body = []
+
+    def _give_room(self, size: int) -> None:
+        increment = self._inflow.give(size)
+        if increment:
+            self.outbox.write(frames.window_update(0, increment))

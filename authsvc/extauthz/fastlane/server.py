@@ -1,0 +1,196 @@
+"""Connections on a socket: what carries bytes between the engine and asyncio."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Final, cast
+
+from authsvc.extauthz.fastlane import faults
+from authsvc.extauthz.fastlane.calls import Calls, Methods
+from authsvc.extauthz.fastlane.limits import Limits
+
+TICK_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 5.0  # for calls under way
+GRACE_SECONDS: Final = 1.0  # for a peer to know that it is asked to go
+_BACKLOG: Final = 1024
+
+
+class Server:
+    """The connections of one process."""
+
+    def __init__(self, methods: Methods, *, limits: Limits) -> None:
+        self._methods = methods
+        self._limits = limits
+        self._sessions: set[Session] = set()
+        self._changed = asyncio.Event()
+        self._is_draining = False
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._sessions)
+
+    def protocol(self) -> "Session":
+        """Return what serves a new connection."""
+        return Session(self._methods, limits=self._limits, changed=self._note)
+
+    def tick(self, now: float) -> None:
+        """End what has taken too long."""
+        for session in list(self._sessions):
+            session.tick(now)
+
+    async def drain(self, *, grace: float = GRACE_SECONDS, limit: float = STOP_SECONDS) -> None:
+        """Ask all peers to go, refuse what is new after ``grace``, and end all after ``limit``.
+
+        Calls under way are answered within the limit, in seconds.
+        """
+        self._is_draining = True
+        for session in list(self._sessions):
+            session.drain()
+        await self._until_gone(grace)
+        for session in list(self._sessions):
+            session.refuse_more()
+        await self._until_gone(max(0.0, limit - grace))
+        for session in list(self._sessions):
+            session.end()
+
+    def _note(self, session: "Session", *, is_open: bool) -> None:
+        if is_open:
+            self._sessions.add(session)
+            if self._is_draining:
+                session.drain()
+        else:
+            self._sessions.discard(session)
+        self._changed.set()
+
+    async def _until_gone(self, limit: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                while self._sessions:
+                    self._changed.clear()
+                    await self._changed.wait()
+
+
+class Session(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, methods: Methods, *, limits: Limits, changed: Callable[..., None]) -> None:
+        self._methods = methods
+        self._limits = limits
+        self._changed = changed
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
+        self._transport: asyncio.Transport | None = None
+        self._is_receiving = False
+        self._is_leaving = False
+        self._calls = Calls(methods, limits=limits, now=self._now(), flush=self._flush)
+        self._connection = self._calls.connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._changed(self, is_open=True)
+        self._flush()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; all that can be answered now leaves in one write."""
+        self._is_receiving = True
+        self._connection.receive(data, self._now())
+        self._is_receiving = False
+        self._flush()
+
+    def pause_writing(self) -> None:
+        """Read no more from a peer that does not read."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on reading."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Cancel what nobody waits for any more."""
+        self._transport = None
+        self._connection.abandon()
+        self._changed(self, is_open=False)
+
+    def tick(self, now: float) -> None:
+        """End what has taken too long."""
+        self._connection.tick(now)
+        self._flush()
+        if self._transport is not None and self._transport.is_closing():
+            if self._is_leaving:
+                self._transport.abort()  # it does not read what is left to say
+            self._is_leaving = True
+
+    def drain(self) -> None:
+        """Ask the peer to go."""
+        self._connection.drain()
+        self._flush()
+
+    def refuse_more(self) -> None:
+        """Refuse what is new."""
+        self._connection.refuse_more()
+        self._flush()
+
+    def end(self) -> None:
+        """End the connection, whatever is under way."""
+        self._connection.end(faults.NO_ERROR, "stopping")
+        self._flush()
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None or self._is_receiving:
+            return
+        out = self._connection.outbox.take()
+        if out and not transport.is_closing():
+            transport.write(out)
+        if self._connection.is_ended and not transport.is_closing():
+            transport.close()
+
+
+@asynccontextmanager
+async def listen(
+    server: Server, address: str, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
+    """Serve on ``host:port`` or ``unix:/path`` until left; yield the address.
+
+    Other processes may serve on the same TCP port. Leaving stops taking connections; those that
+    there are stay until ``Server.drain``.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    loop = asyncio.get_running_loop()
+    if address.startswith("unix:"):
+        listener = await loop.create_unix_server(
+            server.protocol, address.removeprefix("unix:"), backlog=_BACKLOG, ssl=tls
+        )
+        bound = address
+    else:
+        host, _, port = address.rpartition(":")
+        listener = await loop.create_server(
+            server.protocol,
+            host.strip("[]"),
+            int(port),
+            backlog=_BACKLOG,
+            reuse_port=True,
+            ssl=tls,
+        )
+        bound = f"{host}:{listener.sockets[0].getsockname()[1]}"
+    ticking = asyncio.create_task(_tick(server), name="fastlane-tick")
+    try:
+        yield bound
+    finally:
+        listener.close()
+        ticking.cancel()
+        await asyncio.wait((ticking,))
+
+
+async def _tick(server: Server) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(TICK_SECONDS)
+        server.tick(loop.time())

@@ -1,0 +1,55 @@
+"""One request of a connection, and what is left to say about it."""
+
+from collections import deque
+
+from authsvc.extauthz.fastlane.head import Head
+
+
+class Stream:
+    """One request.
+
+    Attributes:
+        id: Its number.
+        head: What its header block said.
+        opened: When it came, on the connection's clock.
+        is_whole: Its last frame has come.
+        is_gradual: Its body is handed on as it comes; otherwise once it is whole.
+        body: What has come of it and was not handed on.
+        received: Bytes of its body so far.
+        held: Those of them that the peer got no room back for.
+        window: Bytes that the peer may still send; negative is its fault.
+        send_window: Bytes that we may still send.
+        unsent: What the peer's windows hold back.
+        trailers: The block that ends the answer, once nothing is held back; empty: not yet.
+    """
+
+    __slots__ = (
+        "body",
+        "head",
+        "held",
+        "id",
+        "is_gradual",
+        "is_whole",
+        "opened",
+        "received",
+        "send_window",
+        "trailers",
+        "unsent",
+        "window",
+    )
+
+    def __init__(
+        self, stream_id: int, head: Head, *, opened: float, window: int, send_window: int
+    ) -> None:
+        self.id = stream_id
+        self.head = head
+        self.opened = opened
+        self.is_whole = False
+        self.is_gradual = False
+        self.body: list[bytes] = []
+        self.received = 0
+        self.held = 0
+        self.window = window
+        self.send_window = send_window
+        self.unsent: deque[bytes] = deque()
+        self.trailers = b""
