@@ -147,14 +147,25 @@ class Sealer:
             KeyringError: It was not sealed here for this row and consumer, or its blind index
                 belongs to another key.
         """
-        binding = _binding(credential.id, credential.consumer_id)
-        try:
-            key = ApiKey(self._keyring.open(credential.sealed_key, binding))
-        except ValueError:
-            raise KeyringError from None
+        key = self.open_key(
+            credential.sealed_key,
+            credential_id=credential.id,
+            consumer_id=credential.consumer_id,
+        )
         if not any(hmac.compare_digest(each, credential.digest) for each in self.searches(key)):
             raise KeyringError
         return key
+
+    def open_key(self, sealed_key: bytes, *, credential_id: str, consumer_id: str) -> ApiKey:
+        """Open the key of a credential of which nothing else is known.
+
+        Raises:
+            KeyringError: It was not sealed under this ring for this row and consumer.
+        """
+        try:
+            return ApiKey(self._keyring.open(sealed_key, _binding(credential_id, consumer_id)))
+        except ValueError:
+            raise KeyringError from None
 
     def reseal(self, credential: StoredCredential) -> StoredCredential:
         """Return a credential under the active data key; the same if it is already.

@@ -41,12 +41,14 @@ class DeclaredCredential:
     """A consumer's key, before it is sealed for a store.
 
     ``ttl`` is what the file says; ``expires_at`` is what came of it when the file was read.
+    ``generated``: the file has no key, and this one was made up when it was read.
     """
 
     id: str
     created_at: int
     consumer_id: str
     key: ApiKey | SealedKey
+    generated: bool = False
     ttl: int | None = None
     expires_at: int | None = None
     tags: tuple[str, ...] | None = None

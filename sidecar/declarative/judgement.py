@@ -145,7 +145,8 @@ class Judge:
         }
         check_storable(item.kind.stored, StoredCredential(**shared, digest=b"", sealed_key=b""))
         key = sealed or ApiKey.from_text(document[_KEY])
-        return DeclaredCredential(**shared, key=key, ttl=ttl or None)
+        generated = item.values.get(_KEY) is None
+        return DeclaredCredential(**shared, key=key, generated=generated, ttl=ttl or None)
 
 
 def _dangling(name: str, reference: Reference, given: object) -> str:
