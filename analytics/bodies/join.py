@@ -90,10 +90,12 @@ class BodyJoin:
     def open_stream(self) -> "BodyStream":
         """Return what takes the messages about one request."""
         self._streams += 1
+        if not any((self._limits.request, self._limits.response)):
+            return BodyStream(self, None)
         self._expected_until = self._now() + _IDLE_SECONDS
         if self._streams > MAX_STREAMS:
             self._metrics.bodies(BodyOutcome.NO_ROOM, 1)
-            return BodyStream(self, Recording(Limits()))
+            return BodyStream(self, None)
         return BodyStream(self, Recording(self._limits))
 
     def offer(self, record: AccessRecord, sender: Sender) -> Bodies | None:
@@ -143,9 +145,14 @@ class BodyJoin:
         recording.take(seen)
         self._resize(recording.size - before)
 
-    def close(self, recording: Recording, held: "_Held | None") -> None:
+    def close(self, recording: Recording | None, held: "_Held | None") -> None:
         """Nothing more comes of a request."""
         self._streams -= 1
+        if recording is not None:
+            self._settle(recording, held)
+        self._report()
+
+    def _settle(self, recording: Recording, held: "_Held | None") -> None:
         self._count(recording, State.TOO_LARGE, BodyOutcome.TOO_LARGE)
         self._count(recording, State.OPEN, BodyOutcome.CUT_OFF)
         if held is None:
@@ -159,7 +166,6 @@ class BodyJoin:
             else:
                 self._closed.append(held)
                 self._schedule()
-        self._report()
 
     # Waiting, and the end of it.
 
@@ -240,15 +246,17 @@ class BodyJoin:
 
 
 class BodyStream:
-    """One stream of Envoy's, about one request."""
+    """One stream of Envoy's, about one request; without a recording nothing of it is wanted."""
 
-    def __init__(self, join: BodyJoin, recording: Recording) -> None:
+    def __init__(self, join: BodyJoin, recording: Recording | None) -> None:
         self._join = join
         self._recording = recording
         self._held: _Held | None = None
 
     def accept(self, message: bytes) -> bool:
         """Take one message; return whether more is wanted.  Never raises, never waits."""
+        if self._recording is None:
+            return False
         try:
             seen = decode(message)
         except ValueError:
