@@ -27,3 +27,11 @@ class CollectorUnreachableError(AnalyticsError):
 
 class ListenError(AnalyticsError):
     """The address for access logs cannot be listened on."""
+
+
+class PatternError(AnalyticsError):
+    """A regular expression from outside cannot be used. The text does not show it."""
+
+
+class DocumentError(AnalyticsError):
+    """What the collector said about sampling or rules, or a part of it, makes no sense."""

@@ -13,6 +13,11 @@ class SkipReason(StrEnum):
     UNFINISHED = "unfinished"  # its request goes on; another entry follows
     NO_REQUEST = "no_request"  # the connection never sent one
     NOT_CONFIGURED = "not_configured"  # no moesif plugin applies to it
+    # Left out by sampling: the rate that decided was that of
+    SAMPLED_USER = "sampled_user"  # the user
+    SAMPLED_COMPANY = "sampled_company"  # the company
+    SAMPLED_REGEX = "sampled_regex"  # calls like this one
+    SAMPLED_GLOBAL = "sampled_global"  # all
 
 
 class DropReason(StrEnum):

@@ -1,0 +1,62 @@
+"""A call that the access log tells of, as sampling looks at it: read only where a rate asks."""
+
+from analytics.client_ip import UNKNOWN, client_ip
+from analytics.record import AccessRecord
+
+
+class LoggedCall:
+    """What ``analytics.conditions`` wants to know of a call that is over.
+
+    Args:
+        record: The entry.
+        trusts_headers: Whether the client's address may be taken from headers.
+    """
+
+    __slots__ = ("_record", "_trusts_headers")
+
+    def __init__(self, record: AccessRecord, *, trusts_headers: bool) -> None:
+        self._record = record
+        self._trusts_headers = trusts_headers
+
+    @property
+    def verb(self) -> str | None:
+        """The method."""
+        return self._record.method or None
+
+    @property
+    def route(self) -> str | None:
+        """The path as the client sent it, without the query."""
+        path = self._path.partition("?")[0]
+        _, has_scheme, rest = path.partition("://")  # the absolute form that proxies are sent
+        return "/" + rest.partition("/")[2] if has_scheme else path
+
+    @property
+    def uri(self) -> str | None:
+        """The whole of it."""
+        record = self._record
+        if "://" in self._path.partition("?")[0]:
+            return self._path
+        return f"{record.scheme or 'http'}://{record.authority}{self._path}"
+
+    @property
+    def address(self) -> str | None:
+        """The client's address, as the event has it."""
+        found = client_ip(self._record, trust_headers=self._trusts_headers)
+        return None if found == UNKNOWN else found
+
+    @property
+    def status(self) -> int | None:
+        """The status; None: nothing was answered."""
+        return self._record.status
+
+    def header(self, name: str) -> str | None:
+        """Return a header of the request, if it is among those that are logged."""
+        return self._record.request_headers.get(name)
+
+    def body_member(self, _name: str) -> str | None:
+        """Return None: what becomes of an event is decided before its bodies are looked at."""
+        return None
+
+    @property
+    def _path(self) -> str:
+        return self._record.original_path or self._record.path

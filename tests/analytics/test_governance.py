@@ -1,0 +1,121 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from analytics.checked_call import CheckedCall
+from analytics.cohorts import Cohorts
+from analytics.governance import NOTHING, Rulebook, Ruling
+from analytics.identify import Identity
+from analytics.record import Verdict
+from analytics.rules import read_rules
+
+
+def rule(rule_id: str, kind: str = "regex", **changes: Any) -> dict[str, Any]:
+    response = {"status": 403, "body": {"by": rule_id}}
+    return {"_id": rule_id, "type": kind, "block": True, "response": response} | changes
+
+
+def call() -> CheckedCall:
+    return CheckedCall(
+        method="GET",
+        path="/items",
+        authority=None,
+        headers=(),
+        body=None,
+        client_address=None,
+        verdict=Verdict(),
+    )
+
+
+def judge(
+    *rules: dict[str, Any],
+    user: str | None = None,
+    company: str | None = None,
+    cohorts: Cohorts | None = Cohorts(),  # noqa: B008 - frozen, and empty
+) -> Ruling:
+    compiled, flaws = read_rules(orjson.dumps(rules), refuses_header=lambda _name: False)
+    assert flaws == []
+    return Rulebook(compiled).judge(call(), lambda: Identity(user, company), cohorts)
+
+
+def blocked_by(ruling: Ruling) -> str | None:
+    return ruling.block.rule if ruling.block else None
+
+
+def test_without_rules_nothing_is_said() -> None:
+    assert judge() is NOTHING
+
+
+@pytest.mark.parametrize("kind", ["user", "company"])
+def test_no_cohort_rule_is_in_force_before_cohorts_are_known(kind: str) -> None:
+    others = rule("O", kind, applied_to="not_matching", applied_to_unidentified=True)
+    assert blocked_by(judge(others, user="u", company="c")) == "O"
+    assert judge(others, user="u", company="c", cohorts=None) is NOTHING
+    assert judge(others, cohorts=None) is NOTHING
+
+
+def test_rules_about_calls_are_in_force_without_cohorts() -> None:
+    assert blocked_by(judge(rule("R"), cohorts=None)) == "R"
+
+
+def test_who_calls_is_asked_only_if_a_rule_wants_to_know() -> None:
+    def never() -> Identity:
+        raise AssertionError
+
+    compiled, _ = read_rules(orjson.dumps([rule("R")]), refuses_header=lambda _name: False)
+    assert blocked_by(Rulebook(compiled).judge(call(), never, Cohorts())) == "R"
+
+
+COHORTS = Cohorts(users={"u": {"U": {"0": "7"}}}, companies={"c": {"C": {}}})
+
+
+def test_the_first_of_several_rules_that_block_answers() -> None:
+    order = [rule("R1"), rule("C", "company"), rule("U", "user"), rule("R2")]
+    assert blocked_by(judge(*order, user="u", company="c", cohorts=COHORTS)) == "U"
+    assert blocked_by(judge(*order, user="x", company="c", cohorts=COHORTS)) == "C"
+    assert blocked_by(judge(*order, user="x", company="x", cohorts=COHORTS)) == "R1"
+
+
+def test_an_unknown_user_is_in_no_cohort_and_outside_of_none() -> None:
+    others = rule("O", "user", applied_to="not_matching")
+    assert judge(others) is NOTHING
+    assert blocked_by(judge(others | {"applied_to_unidentified": True})) == "O"
+    # For a user who is known, that a rule is also for unknown ones changes nothing.
+    assert judge(rule("X", "user", applied_to_unidentified=True), user="u") is NOTHING
+
+
+def test_headers_of_all_rules_in_force_are_merged_and_the_first_value_stays() -> None:
+    def warns(rule_id: str, kind: str, headers: dict[str, str]) -> dict[str, Any]:
+        return rule(rule_id, kind, block=False, response={"headers": headers})
+
+    ruling = judge(
+        warns("R", "regex", {"X-A": "regex", "X-R": "1"}),
+        warns("U", "user", {"x-a": "user"}),
+        user="u",
+        cohorts=COHORTS,
+    )
+    assert ruling == Ruling((("x-a", "user"), ("x-r", "1")))
+
+
+def test_the_content_type_is_that_of_the_rule_that_answers() -> None:
+    html = {"status": 403, "headers": {"content-type": "text/html"}, "body": "<p>"}
+    empty = {"status": 403}
+    ruling = judge(rule("A", response=empty), rule("B", response=html))
+    assert ruling.headers == ()
+    assert ruling.block
+    assert ruling.block.body == ""
+
+
+def test_values_of_the_cohort_are_filled_in() -> None:
+    response = {"status": 429, "headers": {"X-Limit": "{{0}}"}, "body": {"m": "{{0}} {{1}}"}}
+    limited = rule("U", "user", variables=[{"name": "0"}, {"name": "1"}], response=response)
+    ruling = judge(limited, user="u", cohorts=COHORTS)
+    assert ruling.block
+    assert ruling.block.body == '{"m":"7 UNKNOWN"}'
+    assert ("x-limit", "7") in ruling.headers
+
+
+def test_no_repr_shows_a_body() -> None:
+    response = {"status": 403, "body": "canary"}
+    assert "canary" not in repr(judge(rule("R", response=response)))
