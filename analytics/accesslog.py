@@ -44,6 +44,17 @@ class MessageSink(Protocol):
         """Take one message; never raises, never waits."""
 
 
+class StreamFace(Protocol):
+    """Other streams that Envoy sends to the same address."""
+
+    @property
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The handler to register with the server."""
+
+    def end_streams(self) -> None:
+        """Let every stream end, now and from now on."""
+
+
 class AccessLogHandler:
     """Reads access log streams."""
 
@@ -131,6 +142,7 @@ async def serve(
     metrics: AnalyticsMetrics,
     max_stream_age: float = MAX_STREAM_AGE,
     drain_seconds: float = DRAIN_SECONDS,
+    beside: StreamFace | None = None,
 ) -> AsyncIterator[str]:
     """Take access logs on ``host:port`` or ``unix:/path`` until left; yield the address.
 
@@ -140,6 +152,7 @@ async def serve(
         metrics: Who counts.
         max_stream_age: Seconds after which a stream is ended, more or less.
         drain_seconds: How long to wait, if anybody watches the health, before streams are ended.
+        beside: What else is served here; None: nothing.
 
     Raises:
         ListenError: The address cannot be listened on.
@@ -149,6 +162,8 @@ async def serve(
     )
     health = Health(SERVICE)
     server = _server(handler, HealthHandler(health))
+    if beside is not None:
+        server.add_generic_rpc_handlers((beside.handler,))
     try:
         port = server.add_insecure_port(address)
     except RuntimeError:
@@ -162,6 +177,8 @@ async def serve(
         if health.is_watched:
             await asyncio.sleep(drain_seconds)
         handler.end_streams()
+        if beside is not None:
+            beside.end_streams()
         health.end()
         await server.stop(STOP_SECONDS)
 
