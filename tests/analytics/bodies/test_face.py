@@ -44,6 +44,7 @@ class Scene:
 
     @asynccontextmanager
     async def serving(self, max_stream_age: float = 60.0) -> AsyncIterator[None]:
+        self.face = BodyFace(self.join, max_stream_age=max_stream_age)
         async with (
             serve(
                 "127.0.0.1:0",
