@@ -1,9 +1,9 @@
-"""The audit log: who changed what, when, and from where; chained, so that meddling shows.
+"""The audit log: who changed what or tried to, when and from where; chained, so meddling shows.
 
 What callers can rely on:
 
 1. While a deed is being recorded (``recording``), every write to a store makes an entry in the
-   same transaction: both happen, or neither.
+   same transaction: both happen, or neither. A deed that writes nothing can be noted.
 2. Each entry's ``mac`` is keyed, and covers the entry and the one before it. Whoever can write to
    the database, but has not got the key, can neither change, insert, reorder nor remove entries
    without being found by ``verify``; except for the newest ones, if the head is put back with
@@ -22,19 +22,25 @@ from typing import Protocol
 
 from authsvc.keyring import length_prefixed
 
-_VERSION = b"\x01"
+_DONE_ONCE, _REFUSED_OR_OFTEN = b"\x01", b"\x02"  # versions of what a mac covers
 _PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """A request that may write. ``route`` is its path's template, ``source`` an address."""
+    """A request that may write. ``route`` is its path's template, ``source`` an address.
+
+    ``refused`` is the HTTP status that it was refused with, None: it was not. ``times`` is how
+    often the same was done.
+    """
 
     who: str
     role: str
     source: str
     method: str
     route: str
+    refused: int | None = None
+    times: int = 1
 
 
 class Write(Protocol):
@@ -74,13 +80,16 @@ class AuditEntry:
 
 
 class AuditTrail(Protocol):
-    """The entries. They are made by the writes of the other stores, and by nothing else."""
+    """The entries. They are made by the writes of the other stores, and by ``note``."""
 
     async def page(self, *, size: int, after: int = 0) -> Sequence[AuditEntry]:
         """Return at most ``size`` entries in their order, those after a seq."""
 
     async def head(self) -> AuditHead:
         """Return the head: what the next entry will be chained to."""
+
+    async def note(self) -> None:
+        """Make an entry for the deed that is being recorded, without anything written."""
 
 
 class AuditChain:
@@ -109,23 +118,36 @@ class AuditChain:
         deed = entry.deed
         texts = (deed.who, deed.role, deed.source, deed.method, deed.route, *entry.entities)
         numbers = (str(entry.seq), str(entry.at), str(len(texts)))
-        parts = (part.encode() for part in (*numbers, *texts))
-        covered = length_prefixed(b"tollkeeper/audit", _VERSION, previous.mac, *parts)
+        version, more = _version(deed)
+        parts = (part.encode() for part in (*more, *numbers, *texts))
+        covered = length_prefixed(b"tollkeeper/audit", version, previous.mac, *parts)
         return hmac.digest(self._key, covered, hashlib.sha256)
 
     def __repr__(self) -> str:
         return "AuditChain('***')"
 
 
-@dataclass(frozen=True, slots=True)
+def _version(deed: Deed) -> tuple[bytes, tuple[str, ...]]:
+    """Return the version, and what it covers beyond the first: entries of that stay provable."""
+    if deed.refused is None and deed.times == 1:
+        return _DONE_ONCE, ()
+    return _REFUSED_OR_OFTEN, (str(deed.refused), str(deed.times))
+
+
+@dataclass(slots=True)
 class Recording:
-    """A deed that is under way, and the chain that it goes into."""
+    """A deed that is under way, and the chain that it goes into.
+
+    ``made`` counts the entries that were made of it.
+    """
 
     deed: Deed
     chain: AuditChain
+    made: int = 0
 
     def entry(self, writes: Iterable[Write], *, previous: AuditHead) -> AuditEntry:
         """Return the entry of one transaction's writes."""
+        self.made += 1
         return self.chain.link(self.deed, writes, previous=previous)
 
 
@@ -133,11 +155,12 @@ _current: ContextVar[Recording | None] = ContextVar("audit_recording", default=N
 
 
 @contextmanager
-def recording(deed: Deed, chain: AuditChain) -> Iterator[None]:
+def recording(deed: Deed, chain: AuditChain) -> Iterator[Recording]:
     """Have every write made inside, by this task or by those that it starts, recorded."""
-    token = _current.set(Recording(deed, chain))
+    made = Recording(deed, chain)
+    token = _current.set(made)
     try:
-        yield
+        yield made
     finally:
         _current.reset(token)
 

@@ -27,3 +27,7 @@ class MemoryAuditTrail:
     async def head(self) -> AuditHead:
         """Return the head."""
         return self._head
+
+    async def note(self) -> None:
+        """Make an entry without anything written."""
+        self.record(())

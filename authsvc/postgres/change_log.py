@@ -8,19 +8,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+from authsvc.audit import AuditHead, current_recording
 from authsvc.errors import StoreError
 from authsvc.kinds import Written
-from authsvc.postgres.audit_trail import record
+from authsvc.postgres.audit_trail import LOCKED_HEAD, record
 from authsvc.postgres.change_hints import CHANNEL, ChangeHints
 from authsvc.postgres.connections import Connections, Lease, Row
 from authsvc.store import Change, Changes, Retention
 
 T = TypeVar("T", bound=int | None)
 
-_APPEND = """
+_COUNTED = """
 WITH counter AS (
     UPDATE change_counter SET seq = seq + $1::bigint WHERE id = 1 RETURNING seq
 )
+"""
+# Locked with the counter in hand, by the same statement: entries have the order of the changes,
+# and a trip to the database is saved while everybody else waits.
+_COUNTED_AND_CHAINED = f"{_COUNTED}, head AS ({LOCKED_HEAD})"
+_ADDED = """
 INSERT INTO change_log (seq, entity, entity_id, consumer_id, digest)
 SELECT counter.seq - $1::bigint + entry.place,
        entry.entity, entry.entity_id, entry.consumer_id, entry.digest
@@ -29,8 +35,15 @@ FROM counter,
          WITH ORDINALITY AS entry (entity, entity_id, consumer_id, digest, place)
 RETURNING seq
 """
-# Postgres sends equal notifications of one transaction once.
-_APPEND_AND_NOTIFY = f"{_APPEND}, pg_notify('{CHANNEL}', '')"
+_CHAINED = ", (SELECT seq FROM head) AS head_seq, (SELECT mac FROM head) AS head_mac"
+_NOTIFIED = f", pg_notify('{CHANNEL}', '')"  # Postgres sends equal ones of a transaction once
+# By whether it is recorded, and whether notifications are sent.
+_APPEND = {
+    (False, False): f"{_COUNTED}{_ADDED}",
+    (False, True): f"{_COUNTED}{_ADDED}{_NOTIFIED}",
+    (True, False): f"{_COUNTED_AND_CHAINED}{_ADDED}{_CHAINED}",
+    (True, True): f"{_COUNTED_AND_CHAINED}{_ADDED}{_CHAINED}{_NOTIFIED}",
+}
 _HEAD = "SELECT seq FROM change_counter"
 # The head in the same snapshot as the changes: it tells "nothing new" from "no longer there".
 _SINCE = """
@@ -80,15 +93,18 @@ class ChangeLog:
 
     async def append(self, lease: Lease, entries: Sequence[Written]) -> int:
         """Add changes to the log in a transaction, and to the audit; return the last one's seq."""
+        recording = current_recording()
         rows = await lease.fetch(
-            _APPEND_AND_NOTIFY if self._notifies else _APPEND,
+            _APPEND[recording is not None, self._notifies],
             len(entries),
             [entry.entity for entry in entries],
             [entry.entity_id for entry in entries],
             [entry.consumer_id for entry in entries],
             [entry.digest for entry in entries],
         )
-        await record(lease, entries)
+        if recording is not None:
+            head = AuditHead(rows[0]["head_seq"] or 0, rows[0]["head_mac"] or b"")
+            await record(lease, recording, entries, previous=head)
         return int(max(row["seq"] for row in rows))
 
     async def head(self) -> int:

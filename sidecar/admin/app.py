@@ -13,7 +13,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from authsvc.audit import AuditChain, Deed, recording
+from authsvc.audit import AuditChain, Deed
 from authsvc.keyring import generate_key
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
@@ -38,6 +38,8 @@ from sidecar.admin.openapi import openapi_endpoint
 from sidecar.admin.payload import Payload, check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
 from sidecar.admin.protocol import invite_body
+from sidecar.admin.recorder import Recorder
+from sidecar.admin.refusals import UNKNOWN, UNMATCHED
 from sidecar.admin.roles import Caller, Role
 from sidecar.admin.routing import Endpoint, Match, Routes
 from sidecar.admin.row_writer import ReloadRing
@@ -107,18 +109,19 @@ def create_admin_app(
     endpoints = [*_endpoints(resources, clock), *_records(stores, chain, clock), *keyring]
     wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
     origins = Origins(cors_origins)
-    callers = TokenCallers(stores.tokens)
+    recorder = Recorder(stores.audit, chain)
     front = _Front(
-        guard=Guard(token, find_caller=callers.find, origins=origins),
+        guard=Guard(token, find_caller=TokenCallers(stores.tokens).find, origins=origins),
         routes=_routes(information, endpoints),
         wait=wait,
         origins=origins,
         concealment=KeyConcealment(reveal=reveal_keys),
-        chain=chain,
+        recorder=recorder,
     )
     boundary = _boundary(traffic, on_request, origins)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[boundary])
     app[GUARDED] = token is not None
+    app.cleanup_ctx.append(recorder.telling)
     app.router.add_route("*", "/{path:.*}", front.answer, expect_handler=invite_body)
     return app
 
@@ -165,30 +168,37 @@ class _Front:
         wait: AppliedWait,
         origins: Origins,
         concealment: KeyConcealment,
-        chain: AuditChain,
+        recorder: Recorder,
     ) -> None:
         self._guard = guard
         self._routes = routes
         self._wait = wait
         self._origins = origins
         self._concealment = concealment
-        self._chain = chain
+        self._recorder = recorder
 
     async def answer(self, request: web.Request) -> web.Response:
-        headers = _headers(request)
-        caller = await self._guard.admit(
-            method=request.method, scheme=request.scheme, headers=headers
-        )
         path, _, query = request.raw_path.partition("?")
         match = self._routes.match(path)
-        if match is None:
-            raise not_found()
-        request[_ROUTE] = match.endpoint.template
-        if request.method == "OPTIONS":
-            allowed = match.endpoint.allowed
-            invitation = self._origins.invited(headers, allowed)
-            return web.Response(status=204, headers={"Allow": allowed, **invitation})
-        reply = await self._reply(request, match, path, Arguments.parse(query), caller)
+        headers = _headers(request)
+        caller = None
+        try:
+            caller = await self._guard.admit(
+                method=request.method, scheme=request.scheme, headers=headers
+            )
+            if match is None:
+                raise not_found()
+            request[_ROUTE] = match.endpoint.template
+            if request.method == "OPTIONS":
+                allowed = match.endpoint.allowed
+                invitation = self._origins.invited(headers, allowed)
+                return web.Response(status=204, headers={"Allow": allowed, **invitation})
+            reply = await self._reply(request, match, path, Arguments.parse(query), caller)
+        except ProblemError as problem:
+            endpoint = match.endpoint if match else None
+            deed = _deed(request, endpoint, caller)
+            await self._recorder.refused(deed, endpoint, status=problem.status)
+            raise
         return _json(reply.status, reply.body)
 
     async def _reply(
@@ -217,7 +227,8 @@ class _Front:
             arguments=arguments,
             payload=payload,
         )
-        with recording(_deed(request, match, caller), self._chain):
+        deed = _deed(request, match.endpoint, caller)
+        async with self._recorder.recording(deed, match.endpoint):
             reply = await handler(call)
         if wanted:
             await self._wait.wait(reply)
@@ -230,13 +241,13 @@ class _Front:
         return replace(reply, body=body)
 
 
-def _deed(request: web.Request, match: Match, caller: Caller) -> Deed:
+def _deed(request: web.Request, endpoint: Endpoint | None, caller: Caller | None) -> Deed:
     return Deed(
-        who=caller.name,
-        role=caller.role,
+        who=caller.name if caller else UNKNOWN,
+        role=caller.role if caller else UNKNOWN,
         source=request.remote or "unix",
-        method=request.method,
-        route=match.endpoint.template,
+        method=_method(request),
+        route=endpoint.template if endpoint else UNMATCHED,
     )
 
 
@@ -262,11 +273,15 @@ def _boundary(traffic: Traffic, on_request: AdminMetrics, origins: Origins) -> M
         response.headers["Cache-Control"] = "no-store"
         response.headers["Server"] = "tollkeeper"
         response.headers.update(origins.answered(_headers(request)))
-        method = request.method if request.method in _KNOWN_METHODS else "other"
-        on_request(method=method, route=request.get(_ROUTE, "unmatched"), status=response.status)
+        route = request.get(_ROUTE, UNMATCHED)
+        on_request(method=_method(request), route=route, status=response.status)
         return response
 
     return boundary
+
+
+def _method(request: web.Request) -> str:
+    return request.method if request.method in _KNOWN_METHODS else "other"
 
 
 def _headers(request: web.Request) -> dict[str, tuple[str, ...]]:

@@ -15,11 +15,16 @@ _NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 _TEXTS = ("who", "role", "source", "method", "route", "mac")
 _ROW: JsonSchema = {
     "type": "object",
-    "required": ["seq", "at", "entities", *_TEXTS],
+    "required": ["seq", "at", "entities", "refused", "times", *_TEXTS],
     "properties": {
         "seq": {"type": "integer", "minimum": 1},
         "at": {"type": "integer", "description": "Epoch milliseconds."},
         "entities": {"type": "array", "items": {"type": "string"}},
+        "refused": {
+            "type": ["integer", "null"],
+            "description": "The HTTP status that it was refused with.",
+        },
+        "times": {"type": "integer", "minimum": 1},
         **{name: {"type": "string"} for name in _TEXTS},
     },
 }
@@ -105,5 +110,7 @@ def _show(entry: AuditEntry) -> dict[str, object]:
         "method": deed.method,
         "route": deed.route,
         "entities": list(entry.entities),
+        "refused": deed.refused,
+        "times": deed.times,
         "mac": entry.mac.hex(),
     }

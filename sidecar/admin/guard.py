@@ -17,7 +17,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from sidecar.admin.cors import Origins
 from sidecar.admin.problems import plain
-from sidecar.admin.roles import Caller, Role
+from sidecar.admin.refusals import UNKNOWN, VARIOUS
+from sidecar.admin.roles import WRITES, Caller, Role
 from sidecar.secret import Secret
 
 Headers = Mapping[str, tuple[str, ...]]
@@ -31,10 +32,9 @@ LOCAL = Caller("local", Role.ADMIN)
 """Whoever asks from this host, where no token is asked for."""
 
 _BROWSER = Caller("preflight", Role.VIEWER)
-RESERVED_NAMES = frozenset({OWNER.name, LOCAL.name, _BROWSER.name})
+RESERVED_NAMES = frozenset({OWNER.name, LOCAL.name, _BROWSER.name, UNKNOWN, VARIOUS})
 """What no created token may be named: who did something must be plain."""
 
-_WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _OWN_SITE = frozenset({"same-origin", "none"})
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?")
 _BEARER = re.compile(r"Bearer +(\S+)", re.IGNORECASE)
@@ -86,7 +86,7 @@ class Guard:
             caller = _BROWSER
         elif caller is None:
             raise plain(401, "A valid token is required", WWW_Authenticate="Bearer")
-        if method in _WRITES and not self._origins.knows(headers):
+        if method in WRITES and not self._origins.knows(headers):
             _check_origin(scheme, headers)
         return caller
 

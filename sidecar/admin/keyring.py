@@ -224,7 +224,8 @@ def _text(payload: Payload, *names: str) -> str:
 
 def _endpoint(path: str, method: str, handler: Handler, access: Access) -> Endpoint:
     operations = {method: _OPERATIONS[path]}
-    return Endpoint(f"/keyring{path}", {method: _explained(handler)}, access, operations)
+    handlers = {method: _explained(handler)}
+    return Endpoint(f"/keyring{path}", handlers, access, operations, audited=True)
 
 
 def _explained(handler: Handler) -> Callable[[Call], Awaitable[Reply]]:

@@ -44,6 +44,9 @@ class Access:
 
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
+WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+"""The methods that may change something."""
+
 ADMINS_ONLY = Access(Role.ADMIN, Role.ADMIN)
 """What needs an admin even to look."""
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes
 
 from sidecar.admin.call import Handler
 from sidecar.admin.operation import Operation
-from sidecar.admin.roles import ADMINS_ONLY, Access
+from sidecar.admin.roles import ADMINS_ONLY, WRITES, Access
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,14 @@ class Endpoint:
     """A path, with ``{name}`` for its parameters, and a handler for each method but HEAD.
 
     ``access`` says which roles may use it, ``operations`` what its methods take and give.
+    ``audited``: each use that may write is in the audit log, also one that wrote nothing or failed.
     """
 
     template: str
     handlers: Mapping[str, Handler]
     access: Access = ADMINS_ONLY
     operations: Mapping[str, Operation] = field(default_factory=dict)
+    audited: bool = False
 
     @property
     def allowed(self) -> str:
@@ -38,6 +40,10 @@ class Endpoint:
     def operation(self, method: str) -> Operation | None:
         """Return what a method takes and gives, None: it does not say."""
         return self.operations.get("GET" if method == "HEAD" else method)
+
+    def audits(self, method: str) -> bool:
+        """Tell whether each use by this method is in the audit log."""
+        return self.audited and method in WRITES
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ import click
 from sidecar.cli.admin_options import admin_options, ask
 from sidecar.cli.output import print_done, print_entity, print_rows
 
-_COLUMNS = ("seq", "at", "who", "role", "source", "method", "route", "entities")
+_COLUMNS = (
+    *("seq", "at", "who", "role", "source", "method", "route", "refused", "times", "entities"),
+)
 _BROKEN = 1  # exit code
 
 

@@ -38,6 +38,9 @@ class Trail:
         """Return the head."""
         return self.at
 
+    async def note(self) -> None:
+        """Make no entry."""
+
 
 def chained(count: int, chain: AuditChain = CHAIN) -> list[AuditEntry]:
     entries: list[AuditEntry] = []
@@ -154,3 +157,16 @@ def test_recording_ends_with_its_block() -> None:
 
 def test_a_chain_does_not_show_its_key() -> None:
     assert repr(AuditChain(b"canary" * 6)) == "AuditChain('***')"
+
+
+def test_the_mac_of_what_was_done_once_is_that_of_the_first_version() -> None:
+    [entry] = chained(1)
+    # Computed when there was no other version: entries of then are proved for ever.
+    assert entry.mac.hex() == ("2a935c4fd971251b39eaebd788bf1b80250622b0a491696a88a840894ae443d8")
+
+
+@pytest.mark.parametrize("told", [{"refused": 403}, {"times": 2}, {"refused": 403, "times": 2}])
+def test_what_was_refused_or_happened_often_is_proved_as_such(told: dict[str, int]) -> None:
+    entry = CHAIN.link(replace(DEED, **told), [], previous=AuditHead())
+    assert CHAIN.proves(entry, previous=AuditHead())
+    assert not CHAIN.proves(replace(entry, deed=DEED), previous=AuditHead())

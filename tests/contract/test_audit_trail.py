@@ -61,6 +61,35 @@ async def test_what_was_not_written_makes_none(stores: Stores, chain: AuditChain
     assert list(await stores.audit.page(size=10)) == []
 
 
+async def test_a_deed_that_writes_nothing_can_be_noted(stores: Stores, chain: AuditChain) -> None:
+    refused = replace(DEED, refused=403, times=7)
+    with recording(DEED, chain):
+        await stores.consumers.insert(a_consumer(1))
+    with recording(refused, chain) as recorded:
+        await stores.audit.note()
+    with recording(DEED, chain):
+        await stores.consumers.delete(an_id(1))
+    await stores.audit.note()  # outside of any deed
+    entries = await stores.audit.page(size=10)
+    assert [entry.deed for entry in entries] == [DEED, refused, DEED]
+    assert (entries[1].entities, recorded.made) == ((), 1)
+    assert await verify(stores.audit, chain) == Verdict(entries[-1].head)
+
+
+async def test_notes_and_writes_at_once_are_one_chain(stores: Stores, chain: AuditChain) -> None:
+    async def write(number: int) -> None:
+        with recording(DEED, chain):
+            await stores.consumers.insert(a_consumer(number))
+
+    async def note() -> None:
+        with recording(DEED, chain):
+            await stores.audit.note()
+
+    await asyncio.gather(*(write(number) for number in range(8)), *(note() for _ in range(8)))
+    assert len(await stores.audit.page(size=100)) == 16
+    assert (await verify(stores.audit, chain)).broken is None
+
+
 async def test_entries_come_page_by_page(stores: Stores, chain: AuditChain) -> None:
     with recording(DEED, chain):
         for number in range(5):

@@ -13,6 +13,8 @@ CHAIN = AuditChain(bytes(32))
 
 MEDDLING = {
     "changed": ("UPDATE audit SET who = 'eve' WHERE seq = 2", 2),
+    "called refused": ("UPDATE audit SET refused = 403 WHERE seq = 2", 2),
+    "multiplied": ("UPDATE audit SET times = 2 WHERE seq = 2", 2),
     "removed": ("DELETE FROM audit WHERE seq = 2", 2),
     "the newest removed": ("DELETE FROM audit WHERE seq = 4", 4),
     "all removed": ("DELETE FROM audit", 1),
