@@ -9,45 +9,22 @@ What callers can rely on, strongest first:
 4. There is no clock and no socket in here: who calls says what time it is, and sends the output.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
 from authsvc.extauthz.fastlane.frame_reader import FrameReader, without_padding
-from authsvc.extauthz.fastlane.head import Head, check_trailers, read_head
+from authsvc.extauthz.fastlane.frame_shapes import check_priority
+from authsvc.extauthz.fastlane.head import HeadReader, check_trailers
 from authsvc.extauthz.fastlane.hpack import Decoder, Field
 from authsvc.extauthz.fastlane.inflow import Inflow
 from authsvc.extauthz.fastlane.limits import Allowance, Limits
 from authsvc.extauthz.fastlane.numbers import StreamNumbers
 from authsvc.extauthz.fastlane.outbox import Outbox
-from authsvc.extauthz.fastlane.stream import Stream
+from authsvc.extauthz.fastlane.stream import Requests, Stream
 
 _FRAMING: Final = 5  # bytes in front of each gRPC message
 _DRAIN_PING: Final = b"draining"
-_PING_LENGTH: Final = 8
-_NUMBER_LENGTH: Final = 4
-_GOAWAY_LENGTH: Final = 8
-_SETTING_LENGTH: Final = 6
-_PRIORITY_LENGTH: Final = 5
-
-
-class Requests(Protocol):
-    """Takes what a connection receives. Called from within ``receive``; may answer at once."""
-
-    def opened(self, stream: Stream) -> bool:
-        """Take the head of a request; return whether its body is wanted as it comes."""
-
-    def whole(self, stream: Stream) -> None:
-        """Take a request that is whole; ``stream.body`` is its body, unless wanted as it came."""
-
-    def part(self, stream: Stream, data: bytes) -> None:
-        """Take a part of a body that is wanted as it comes."""
-
-    def too_large(self, stream: Stream) -> None:
-        """Refuse a request whose message is larger than is allowed."""
-
-    def reset(self, stream: Stream) -> None:
-        """Forget a request, answered or not: it was taken back, or the connection ended."""
 
 
 class Connection:
@@ -58,8 +35,7 @@ class Connection:
         self._limits = limits
         self._reader = FrameReader(max_block_size=limits.header_block_size)
         self._decoder = Decoder(max_list_size=limits.header_list_size)
-        self._last_fields: list[Field] | None = None
-        self._last_head: Head | None = None
+        self._heads = HeadReader()
         self._streams: dict[int, Stream] = {}  # in the order in which they came
         self._numbers = StreamNumbers()
         self._largest = limits.message_size + _FRAMING
@@ -78,11 +54,11 @@ class Connection:
             frames.SETTINGS: self._take_settings,
             frames.PUSH_PROMISE: self._take_push_promise,
             frames.PING: self._take_ping,
-            frames.GOAWAY: self._take_goaway,
+            # GOAWAY is among the rest: what the peer has asked is answered, then it closes.
             frames.WINDOW_UPDATE: self._take_window_update,
         }
         self.outbox = Outbox(self._streams, max_unsent=limits.unsent)
-        self._greet()
+        self.outbox.write(*_greeting(limits, window=self._window_size))
 
     @property
     def is_ended(self) -> bool:
@@ -177,24 +153,11 @@ class Connection:
         if not stream.unsent:
             del self._streams[stream.id]
 
-    def _greet(self) -> None:
-        limits = self._limits
-        self.outbox.write(
-            frames.settings(
-                {
-                    frames.MAX_CONCURRENT_STREAMS: limits.streams,
-                    frames.INITIAL_WINDOW_SIZE: self._window_size,
-                    frames.MAX_HEADER_LIST_SIZE: limits.header_list_size,
-                }
-            ),
-            frames.window_update(0, limits.received - frames.DEFAULT_WINDOW),
-        )
-
     def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> bool:
         """Take a frame; return whether more are to be read."""
         taker = self._takers.get(kind)
         if taker is None:
-            self._count_control_frame()
+            self._count(self._control_frames)
             return True
         try:
             taker(flags, stream_id, payload)
@@ -220,11 +183,11 @@ class Connection:
     def _open(self, stream_id: int, fields: list[Field], *, is_last: bool) -> None:
         self._numbers.use(stream_id)
         if len(self._streams) >= self._limits.streams:
-            self._count_reset()
+            self._count(self._resets)
             raise StreamFault(faults.REFUSED_STREAM, "too many requests at once")
         stream = Stream(
             stream_id,
-            self._head(fields),
+            self._heads.read(fields),
             opened=self._now,
             window=self._window_size,
             send_window=self.outbox.initial_window,
@@ -233,12 +196,6 @@ class Connection:
         stream.is_gradual = self._requests.opened(stream)
         if is_last and stream_id in self._streams:
             self._complete(stream)
-
-    def _head(self, fields: list[Field]) -> Head:
-        if self._last_head is None or fields is not self._last_fields:
-            self._last_head = read_head(fields)
-            self._last_fields = fields
-        return self._last_head
 
     def _take_trailers(self, stream: Stream, fields: list[Field], *, is_last: bool) -> None:
         if stream.is_whole:
@@ -271,7 +228,7 @@ class Connection:
         if payload:
             self._add(stream, payload)
         elif not is_last:
-            self._count_control_frame()
+            self._count(self._control_frames)
         if is_last and stream_id in self._streams:
             self._complete(stream)
 
@@ -293,29 +250,18 @@ class Connection:
         self._requests.whole(stream)
 
     def _take_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        self._count_control_frame()
-        if stream_id == 0:
-            raise ConnectionFault(faults.PROTOCOL_ERROR, "a priority of nothing")
-        if len(payload) != _PRIORITY_LENGTH:
-            if stream_id > self._numbers.last:  # what is idle cannot be reset
-                raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a priority of the wrong length")
-            raise StreamFault(faults.FRAME_SIZE_ERROR, "a priority of the wrong length")
+        self._count(self._control_frames)
+        check_priority(payload, is_idle=stream_id > self._numbers.last)
 
-    def _take_rst_stream(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if len(payload) != _NUMBER_LENGTH:
-            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a reset of the wrong length")
+    def _take_rst_stream(self, _flags: int, stream_id: int, _payload: bytes) -> None:
         self._numbers.refuse_idle(stream_id)
-        self._count_reset()
+        self._count(self._resets)
         stream = self._streams.get(stream_id)
         if stream is not None:
             self._forget(stream)
 
-    def _take_settings(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if stream_id:
-            raise ConnectionFault(faults.PROTOCOL_ERROR, "settings of a request")
-        if len(payload) % _SETTING_LENGTH or (flags & frames.ACK and payload):
-            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "settings of the wrong length")
-        self._count_control_frame()
+    def _take_settings(self, flags: int, _stream_id: int, payload: bytes) -> None:
+        self._count(self._control_frames)
         if not flags & frames.ACK:
             self.outbox.adopt(frames.read_settings(payload))
             self.outbox.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
@@ -324,28 +270,14 @@ class Connection:
     def _take_push_promise(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
         raise ConnectionFault(faults.PROTOCOL_ERROR, "a push of a client")
 
-    def _take_ping(self, flags: int, stream_id: int, payload: bytes) -> None:
-        if stream_id:
-            raise ConnectionFault(faults.PROTOCOL_ERROR, "a ping of a request")
-        if len(payload) != _PING_LENGTH:
-            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a ping of the wrong length")
-        self._count_control_frame()
+    def _take_ping(self, flags: int, _stream_id: int, payload: bytes) -> None:
+        self._count(self._control_frames)
         if not flags & frames.ACK:
             self.outbox.write(frames.frame(frames.PING, frames.ACK, 0, payload))
         elif self._is_draining and payload == _DRAIN_PING:
             self.refuse_more()
 
-    def _take_goaway(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if stream_id:
-            raise ConnectionFault(faults.PROTOCOL_ERROR, "a farewell of a request")
-        if len(payload) < _GOAWAY_LENGTH:
-            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a farewell of the wrong length")
-        self._count_control_frame()
-        # What it has asked is answered; then it closes, or is idle for too long.
-
     def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        if len(payload) != _NUMBER_LENGTH:
-            raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a window of the wrong length")
         increment = frames.read_number(payload) & frames.MAX_WINDOW
         if stream_id == 0:
             if not increment:
@@ -366,13 +298,9 @@ class Connection:
         for stream in self.outbox.flush():
             del self._streams[stream.id]
 
-    def _count_reset(self) -> None:
-        if not self._resets.take(self._now):
-            raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too many resets")
-
-    def _count_control_frame(self) -> None:
-        if not self._control_frames.take(self._now):
-            raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too many frames that say nothing")
+    def _count(self, allowance: Allowance) -> None:
+        if not allowance.take(self._now):
+            raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too much that says nothing")
 
     def _fail(self, stream_id: int, code: int) -> None:
         stream = self._streams.get(stream_id)
@@ -397,3 +325,15 @@ class Connection:
         increment = self._inflow.give(size)
         if increment:
             self.outbox.write(frames.window_update(0, increment))
+
+
+def _greeting(limits: Limits, *, window: int) -> tuple[bytes, bytes]:
+    settings = {
+        frames.MAX_CONCURRENT_STREAMS: limits.streams,
+        frames.INITIAL_WINDOW_SIZE: window,
+        frames.MAX_HEADER_LIST_SIZE: limits.header_list_size,
+    }
+    return (
+        frames.settings(settings),
+        frames.window_update(0, limits.received - frames.DEFAULT_WINDOW),
+    )

@@ -8,6 +8,7 @@ from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
 from authsvc.extauthz.fastlane.faults import ConnectionFault
+from authsvc.extauthz.fastlane.frame_shapes import check_shape
 
 Frame = tuple[int, int, int, bytes]  # type, flags, stream, payload
 
@@ -40,21 +41,18 @@ class FrameReader:
         position = self._read_preface(data)
         end = len(data)
         while end - position >= frames.HEADER_LENGTH:
-            start = position + frames.HEADER_LENGTH
-            length = data[position] << 16 | data[position + 1] << 8 | data[position + 2]
+            high, low, kind, flags, stream_id = frames.HEADER.unpack_from(data, position)
+            length = high << 16 | low
             if length > frames.MAX_FRAME_SIZE:
                 raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a frame that is too large")
+            start = position + frames.HEADER_LENGTH
             if end - start < length:
                 break
-            kind = data[position + 3]
-            flags = data[position + 4]
-            stream_id = int.from_bytes(data[position + 5 : start], "big") & frames.MAX_STREAM_ID
             position = start + length
             payload = data[start:position]
-            if not self._has_settings:
-                self._check_first(kind, flags)
-            if kind == frames.HEADERS:
-                payload = _block_of(flags, payload)
+            stream_id &= frames.MAX_STREAM_ID
+            if kind != frames.DATA or not self._has_settings:
+                payload = self._check(kind, flags, stream_id, payload)
             if self._block_stream or not _is_whole(kind, flags):
                 if not self._assemble(kind, flags, stream_id, payload):
                     continue
@@ -76,10 +74,15 @@ class FrameReader:
         self._has_preface = True
         return size
 
-    def _check_first(self, kind: int, flags: int) -> None:
-        if kind != frames.SETTINGS or flags & frames.ACK:
+    def _check(self, kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
+        """Check a frame, and return its payload without padding and priority if it is HEADERS."""
+        if not self._has_settings and (kind != frames.SETTINGS or flags & frames.ACK):
             raise ConnectionFault(faults.PROTOCOL_ERROR, "not SETTINGS first")
         self._has_settings = True
+        if kind == frames.HEADERS:
+            return _block_of(flags, payload)
+        check_shape(kind, flags, stream_id, len(payload))
+        return payload
 
     def _assemble(self, kind: int, flags: int, stream_id: int, part: bytes) -> bool:
         """Take a part of a header block; return whether it was the last."""

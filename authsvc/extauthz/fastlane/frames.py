@@ -34,7 +34,7 @@ INITIAL_WINDOW_SIZE: Final = 0x4
 LARGEST_FRAME: Final = 0x5
 MAX_HEADER_LIST_SIZE: Final = 0x6
 
-_HEADER: Final = Struct(">BHBBI")
+HEADER: Final = Struct(">BHBBI")  # length in two parts, type, flags, stream
 _SETTING: Final = Struct(">HI")
 _NUMBER: Final = Struct(">I")
 _TWO_NUMBERS: Final = Struct(">II")
@@ -47,7 +47,7 @@ def frame(kind: int, flags: int, stream_id: int, payload: bytes = b"") -> bytes:
 
 def frame_header(length: int, kind: int, flags: int, stream_id: int) -> bytes:
     """Return what stands before a payload."""
-    return _HEADER.pack(length >> 16, length & 0xFFFF, kind, flags, stream_id)
+    return HEADER.pack(length >> 16, length & 0xFFFF, kind, flags, stream_id)
 
 
 def settings(values: dict[int, int]) -> bytes:

@@ -37,6 +37,27 @@ class Head:
         self.length = _length(fields.get(b"content-length"))
 
 
+class HeadReader:
+    """Reads the heads of one connection's requests; most say the same as the one before."""
+
+    __slots__ = ("_fields", "_head")
+
+    def __init__(self) -> None:
+        self._fields: Sequence[Field] = ()
+        self._head: Head | None = None
+
+    def read(self, fields: Sequence[Field]) -> Head:
+        """Return the head of a request; the same for the same list, which must not change.
+
+        Raises:
+            StreamFault: The request is malformed.
+        """
+        if self._head is None or fields is not self._fields:
+            self._head = read_head(fields)
+            self._fields = fields
+        return self._head
+
+
 def read_head(fields: Sequence[Field]) -> Head:
     """Return the head of a request.
 

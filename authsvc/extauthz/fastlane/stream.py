@@ -1,6 +1,7 @@
-"""One request of a connection, and what is left to say about it."""
+"""One request of a connection, and who takes it."""
 
 from collections import deque
+from typing import Protocol
 
 from authsvc.extauthz.fastlane.head import Head
 
@@ -53,3 +54,22 @@ class Stream:
         self.send_window = send_window
         self.unsent: deque[bytes] = deque()
         self.trailers = b""
+
+
+class Requests(Protocol):
+    """Takes what a connection receives. Called from within ``receive``; may answer at once."""
+
+    def opened(self, stream: Stream) -> bool:
+        """Take the head of a request; return whether its body is wanted as it comes."""
+
+    def whole(self, stream: Stream) -> None:
+        """Take a request that is whole; ``stream.body`` is its body, unless wanted as it came."""
+
+    def part(self, stream: Stream, data: bytes) -> None:
+        """Take a part of a body that is wanted as it comes."""
+
+    def too_large(self, stream: Stream) -> None:
+        """Refuse a request whose message is larger than is allowed."""
+
+    def reset(self, stream: Stream) -> None:
+        """Forget a request, answered or not: it was taken back, or the connection ended."""
