@@ -83,6 +83,11 @@ class BodyJoin:
         self._expected_until = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def is_expected(self) -> bool:
+        """Whether there were streams of bodies lately."""
+        return self._now() <= self._expected_until
+
     def configure(self, limits: Limits) -> None:
         """Take bodies of up to these sizes from now on: the largest that anybody wants."""
         self._limits = limits
@@ -100,7 +105,7 @@ class BodyJoin:
 
     def offer(self, record: AccessRecord, sender: Sender) -> Bodies | None:
         """Return the bodies of an entry; None: it was set aside, and comes back."""
-        if self._now() > self._expected_until or not record.request_id:
+        if not self.is_expected or not record.request_id:
             return NO_BODIES
         key = _key(record)
         held = self._find(key)

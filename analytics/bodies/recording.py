@@ -4,11 +4,15 @@ A body is kept whole or not at all.  One that becomes too large is let go of at 
 follows of it is only counted.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Self
 
 from analytics.bodies.captured import Bodies, CapturedBody
 from analytics.bodies.codec import Head, Seen, Side
+from analytics.bodies.opening import MAX_OPENED
+from analytics.config import MoesifConfig
 
 # Bytes of a request's body that are read on for the sake of the response to come.
 MAX_PASSED_OVER = 1024 * 1024
@@ -20,6 +24,17 @@ class Limits:
 
     request: int = 0
     response: int = 0
+
+    @classmethod
+    def of_configs(cls, configs: Iterable[MoesifConfig]) -> Self:
+        """Return the largest that one of these wants, up to what the collector takes."""
+        request = response = 0
+        for config in configs:
+            if not config.disable_capture_request_body:
+                request = max(request, config.request_max_body_size_limit)
+            if not config.disable_capture_response_body:
+                response = max(response, config.response_max_body_size_limit)
+        return cls(min(request, MAX_OPENED), min(response, MAX_OPENED))
 
     def of(self, side: Side) -> int:
         """Return the limit of one side."""

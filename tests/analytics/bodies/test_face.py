@@ -9,7 +9,7 @@ import pytest
 
 from analytics.accesslog import serve
 from analytics.bodies.captured import Bodies
-from analytics.bodies.face import SERVICE
+from analytics.bodies.face import SERVICE, BodyFace
 from analytics.bodies.join import BodyJoin
 from analytics.bodies.metrics import BodyOutcome
 from analytics.bodies.recording import Limits
