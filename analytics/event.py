@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from analytics.bodies.captured import NO_BODIES, Bodies
+from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
+from analytics.bodies.rendering import BodyRenderer
 from analytics.client_ip import client_ip
 from analytics.config import MoesifConfig
 from analytics.identify import Identifier
@@ -26,18 +29,35 @@ Event = dict[str, Any]
 class EventMaker:
     """Makes events as one configuration says."""
 
-    def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
+    def __init__(
+        self,
+        config: MoesifConfig,
+        credentials: CredentialNames,
+        body_metrics: BodyMetrics | None = None,
+    ) -> None:
         self._config = config
         self._identifier = Identifier(config, credentials)
         self._masking = Masking(config, credentials)
+        counts = body_metrics or NullBodyMetrics()
+        self._bodies = BodyRenderer(config, credentials, self._masking, counts)
 
-    def make(self, record: AccessRecord, sender: Sender, transaction_id: str) -> Event:
+    def wants_bodies(self, record: AccessRecord) -> bool:
+        """Tell whether the event of a request is to have bodies, if there are any."""
+        return self._bodies.wants(record)
+
+    def make(
+        self,
+        record: AccessRecord,
+        sender: Sender,
+        transaction_id: str,
+        bodies: Bodies = NO_BODIES,
+    ) -> Event:
         """Return the event of a request, with everything masked that must be."""
         # Whoever is identified by a masked header stays identified.
         identity = self._identifier.identify(record)
         event: Event = {
-            "request": self._request(record),
-            "response": self._response(record),
+            "request": self._request(record) | self._bodies.request(bodies),
+            "response": self._response(record, bodies),
             "user_id": identity.user_id,
             "company_id": identity.company_id,
             "transaction_id": transaction_id,
@@ -60,7 +80,7 @@ class EventMaker:
             }
         )
 
-    def _response(self, record: AccessRecord) -> Event | None:
+    def _response(self, record: AccessRecord, bodies: Bodies) -> Event | None:
         if record.status is None:  # the client left before there was one
             return None
         return _known(
@@ -70,7 +90,7 @@ class EventMaker:
                 "headers": self._masking.response_headers(record.response_headers),
                 "ip_address": record.upstream_address or None,
             }
-        )
+        ) | self._bodies.response(bodies)
 
     def _metadata(self, record: AccessRecord, sender: Sender) -> Event:
         verdict = record.verdict

@@ -19,6 +19,10 @@ from typing import Self
 import structlog
 
 from analytics.backoff import Backoff, Pause, pause
+from analytics.bodies.captured import NO_BODIES, Bodies
+from analytics.bodies.join import BodyJoin
+from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
+from analytics.bodies.recording import Limits
 from analytics.codec import decode
 from analytics.collector import Collector
 from analytics.config import MoesifConfig
@@ -56,6 +60,7 @@ class Pipeline:
         wait: How to wait.
         stop_seconds: How long leaving may take.
         now: The time in nanoseconds since the epoch.
+        body_metrics: Who counts bodies.
     """
 
     def __init__(
@@ -67,6 +72,7 @@ class Pipeline:
         wait: Pause = pause,
         stop_seconds: float = STOP_SECONDS,
         now: Callable[[], int] = time.time_ns,
+        body_metrics: BodyMetrics | None = None,
     ) -> None:
         self._metrics = metrics
         self._now = now
@@ -81,6 +87,9 @@ class Pipeline:
         self._routing: Routing[_Use] | None = None
         self._held: deque[tuple[AccessRecord, Sender]] = deque()
         self._is_stopped = False
+        self._body_metrics = body_metrics or NullBodyMetrics()
+        #: Where streams of bodies go; entries wait there for theirs.
+        self.bodies = BodyJoin(release=self._release, metrics=self._body_metrics)
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +100,7 @@ class Pipeline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.bodies.stop()
         self._is_stopped = True
         self._drop(DropReason.SHUTDOWN, len(self._held))
         self._held.clear()
@@ -117,6 +127,7 @@ class Pipeline:
         self._destinations.configure(scopes)
         uses = [(scope, self._use(scope.config, credentials)) for scope in scopes]
         self._routing = Routing(uses, topology or Topology())
+        self.bodies.configure(Limits.of_configs(scope.config for scope in scopes))
         while self._held:
             self._take(*self._held.popleft())
         self._destinations.report()
@@ -127,7 +138,7 @@ class Pipeline:
 
     def _use(self, config: MoesifConfig, credentials: CredentialNames) -> _Use:
         delivery = self._destinations[config.application_id]
-        return _Use(EventMaker(config, credentials), delivery)
+        return _Use(EventMaker(config, credentials, self._body_metrics), delivery)
 
     def _accept(self, message: bytes, sender: Sender) -> Sender:
         decoded = decode(message, received=self._now())
@@ -148,7 +159,7 @@ class Pipeline:
         elif self._routing is None:
             self._hold(record, sender)
         elif use := self._routing.find(record.route, record.service):
-            self._queue(record, sender, use)
+            self._join(record, sender, use)
         else:
             self._skip(SkipReason.NOT_CONFIGURED, 1)
 
@@ -158,9 +169,24 @@ class Pipeline:
             self._drop(DropReason.NOT_YET_CONFIGURED, 1)
         self._held.append((record, sender))
 
-    def _queue(self, record: AccessRecord, sender: Sender, use: _Use) -> None:
+    def _join(self, record: AccessRecord, sender: Sender, use: _Use) -> None:
+        is_awaited = self.bodies.is_expected and use.events.wants_bodies(record)
+        bodies = self.bodies.offer(record, sender) if is_awaited else NO_BODIES
+        if bodies is not None:  # else it was set aside
+            self._queue(record, sender, use, bodies)
+
+    def _release(self, record: AccessRecord, sender: Sender, bodies: Bodies) -> None:
+        """Go on with an entry that waited for its bodies, by what is configured now."""
+        use = self._routing.find(record.route, record.service) if self._routing else None
+        if use is None:
+            self._skip(SkipReason.NOT_CONFIGURED, 1)
+        else:
+            self._queue(record, sender, use, bodies)
+        self._destinations.report()
+
+    def _queue(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
         try:
-            event = use.events.make(record, sender, self._transactions.choose(record))
+            event = use.events.make(record, sender, self._transactions.choose(record), bodies)
             encoded = encode_event(event)
         except Exception as error:  # noqa: BLE001 - one entry must not end a stream of thousands
             # The text of the error, or its traceback, may show what is in the entry.
