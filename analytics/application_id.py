@@ -3,7 +3,10 @@
 Whoever has it can write events: it is the only credential of the collector's API.
 """
 
+import hashlib
+
 MASK = "***"
+_DIGITS = 32  # of a digest: 128 bits are never the same by accident
 
 
 class ApplicationId:
@@ -25,6 +28,11 @@ class ApplicationId:
         if not (value.isascii() and value.isprintable()) or value != value.strip():
             raise ValueError("expected printable ascii without spaces around it")
         self._value = value
+
+    def digest(self, context: str) -> str:
+        """Return a name for this id that does not show it, and is another in another context."""
+        text = f"tollkeeper {len(context)} {context} {self._value}"
+        return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
 
     def reveal(self) -> str:
         """Return the id itself."""

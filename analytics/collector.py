@@ -1,6 +1,7 @@
 """What delivery needs of a collector: a narrow port, and what its answers mean."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from analytics.application_id import ApplicationId
@@ -41,6 +42,44 @@ class Collector(Protocol):
 
         Raises:
             CollectorUnreachableError: There was no answer in time, or none at all.
+        """
+
+
+class DocumentKind(StrEnum):
+    """What the collector can be asked for."""
+
+    CONFIG = "config"  # sampling and cohorts
+    RULES = "rules"  # governance
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a collector answered to a question.
+
+    Attributes:
+        status: Of HTTP.
+        body: All of it; empty unless the status is 200.
+        tag: Changes with the configuration. Answers to batches carry it as well.
+        rules_tag: Changes with the rules.
+        retry_after: Seconds that it asked to wait.
+    """
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    tag: str | None = None
+    rules_tag: str | None = None
+    retry_after: float | None = None
+
+
+class DocumentSource(Protocol):
+    """Implemented by ``analytics.moesif``, and by doubles in tests."""
+
+    async def fetch(self, kind: DocumentKind, target: Target) -> Fetched:
+        """Ask for a document, once.
+
+        Raises:
+            CollectorUnreachableError: There was no answer in time, or none at all.
+            DocumentError: The answer is larger than any document, or in an unknown encoding.
         """
 
 

@@ -1,5 +1,6 @@
-"""The collector's HTTP API: ``POST /v1/events/batch``."""
+"""The collector's HTTP API: ``POST /v1/events/batch``, ``GET /v1/config``, ``GET /v1/rules``."""
 
+from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from types import TracebackType
@@ -7,10 +8,17 @@ from typing import Self
 
 import aiohttp
 
-from analytics.collector import Answer, Payload, Target
-from analytics.errors import CollectorUnreachableError
+from analytics.collector import Answer, DocumentKind, Fetched, Payload, Target
+from analytics.errors import CollectorUnreachableError, DocumentError
 
 _PATH = "/v1/events/batch"
+_DOCUMENTS = {DocumentKind.CONFIG: "/v1/config", DocumentKind.RULES: "/v1/rules"}
+_OK = 200
+_APPLICATION_ID = "X-Moesif-Application-Id"
+_CONFIG_TAG = "X-Moesif-Config-ETag"
+_RULES_TAGS = ("X-Moesif-Rules-Tag", "X-Moesif-Rules-ETag")  # Moesif's libraries know both
+_MAX_TAG = 256  # characters
+MAX_DOCUMENT = 16 * 1024 * 1024  # bytes: the cohorts of some 100,000 users
 _DISTRIBUTION = "tollkeeper"
 _MAX_ANSWER = 64 * 1024  # bytes that are read of an answer, so that its connection can be kept
 _IDLE_SECONDS = 15.0  # before an unused connection is closed
@@ -20,9 +28,13 @@ class MoesifCollector:
     """Sends batches over HTTP; an async context manager that owns the connections.
 
     Redirects are not followed: they would carry the application id to another host.
+
+    Args:
+        noticed: Told of the tag of its configuration that a collector answers batches with.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, noticed: Callable[[Target, str], None] | None = None) -> None:
+        self._noticed = noticed
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -60,18 +72,75 @@ class MoesifCollector:
                 target.endpoint + _PATH,
                 data=payload.body,
                 headers=_headers(payload, target),
-                timeout=aiohttp.ClientTimeout(
-                    total=target.send_timeout, connect=target.connect_timeout
-                ),
+                timeout=_timeout(target),
                 allow_redirects=False,
             ) as response:
                 answer = Answer(response.status, _retry_after(response))
+                tag = _tag(response, _CONFIG_TAG)
+                if tag is not None and self._noticed is not None:
+                    self._noticed(target, tag)
                 await _read_to_the_end(response)
         except (aiohttp.ClientError, TimeoutError):
             # What follows the status cannot take it back: an accepted batch is never sent again.
             if answer is None:
                 raise CollectorUnreachableError from None
         return answer
+
+    async def fetch(self, kind: DocumentKind, target: Target) -> Fetched:
+        """Ask for a document, once.
+
+        Raises:
+            CollectorUnreachableError: There was no answer in time, or none at all.
+            DocumentError: The answer is larger than any document, or in an unknown encoding.
+            RuntimeError: The context was not entered.
+        """
+        if self._session is None:
+            raise RuntimeError("enter the collector's context first")
+        try:
+            async with self._session.get(
+                target.endpoint + _DOCUMENTS[kind],
+                headers={
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",  # a small answer could open to a huge one
+                    _APPLICATION_ID: target.application_id.reveal(),
+                },
+                timeout=_timeout(target),
+                allow_redirects=False,
+            ) as response:
+                return Fetched(
+                    response.status,
+                    await _document(response),
+                    tag=_tag(response, _CONFIG_TAG),
+                    rules_tag=_tag(response, *_RULES_TAGS),
+                    retry_after=_retry_after(response),
+                )
+        except (aiohttp.ClientError, TimeoutError):
+            raise CollectorUnreachableError from None
+
+
+async def _document(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body of a good answer; of others nobody wants it."""
+    if response.status != _OK:
+        await _read_to_the_end(response)
+        return b""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise DocumentError("a document in an encoding that was not asked for")
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_DOCUMENT:
+            raise DocumentError("a document is too large")
+    return bytes(body)
+
+
+def _tag(response: aiohttp.ClientResponse, *names: str) -> str | None:
+    """Return the first of these headers that is there, unless it is beyond all measure."""
+    found = next((response.headers[name] for name in names if name in response.headers), "").strip()
+    return found if found and len(found) <= _MAX_TAG else None
+
+
+def _timeout(target: Target) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=target.send_timeout, connect=target.connect_timeout)
 
 
 async def _read_to_the_end(response: aiohttp.ClientResponse) -> None:
@@ -85,7 +154,7 @@ async def _read_to_the_end(response: aiohttp.ClientResponse) -> None:
 def _headers(payload: Payload, target: Target) -> dict[str, str]:
     headers = {
         "Content-Type": "application/json",
-        "X-Moesif-Application-Id": target.application_id.reveal(),
+        _APPLICATION_ID: target.application_id.reveal(),
     }
     if payload.encoding is not None:
         headers["Content-Encoding"] = payload.encoding

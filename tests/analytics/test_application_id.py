@@ -22,3 +22,15 @@ def test_what_cannot_be_a_header_is_refused_without_being_shown(value: str) -> N
     with pytest.raises(ValueError, match=r"length|printable") as caught:
         ApplicationId(value)
     assert not value or value not in str(caught.value)
+
+
+def test_a_digest_names_an_id_without_showing_it() -> None:
+    digest = ApplicationId("canary").digest("here")
+    assert digest == ApplicationId("canary").digest("here")
+    assert len(digest) == 32
+    assert (
+        len({digest, ApplicationId("canary").digest("there"), ApplicationId("x").digest("here")})
+        == 3
+    )
+    # What belongs to the context, and what to the id, cannot be moved from one to the other.
+    assert ApplicationId("b c").digest("a") != ApplicationId("c").digest("a b")

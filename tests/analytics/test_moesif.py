@@ -5,10 +5,10 @@ from importlib.metadata import version
 import pytest
 
 from analytics.application_id import ApplicationId
-from analytics.collector import Answer, Payload, Target
+from analytics.collector import Answer, DocumentKind, Fetched, Payload, Target
 from analytics.encoding import encode_batch
-from analytics.errors import CollectorUnreachableError
-from analytics.moesif import MoesifCollector
+from analytics.errors import CollectorUnreachableError, DocumentError
+from analytics.moesif import MAX_DOCUMENT, MoesifCollector
 from tests.fakes.collector import Collector, Hang, Reply
 
 PAYLOAD = Payload(b'[{"n":1}]', None)
@@ -125,3 +125,70 @@ async def test_connections_are_kept(client: MoesifCollector) -> None:
 async def test_nothing_is_sent_outside_of_the_context() -> None:
     with pytest.raises(RuntimeError, match="context"):
         await MoesifCollector().send(PAYLOAD, target("http://127.0.0.1:9"))
+
+
+async def test_documents_are_asked_for_with_the_application_id(client: MoesifCollector) -> None:
+    async with Collector() as collector:
+        collector.config, collector.rules, collector.tag = {"sample_rate": 5}, [{}], "t1"
+        config = await client.fetch(DocumentKind.CONFIG, target(collector.url))
+        rules = await client.fetch(DocumentKind.RULES, target(collector.url))
+    assert (config.status, config.body, config.tag) == (200, b'{"sample_rate":5}', "t1")
+    assert rules.body == b"[{}]"
+    assert collector.gets == ["/v1/config", "/v1/rules"]
+
+
+@pytest.mark.parametrize("name", ["X-Moesif-Rules-Tag", "x-moesif-rules-etag"])
+async def test_the_tag_of_the_rules_has_two_names(client: MoesifCollector, name: str) -> None:
+    async with Collector() as collector:
+        collector.config = Reply(200, {name: "r1"}, b"{}")
+        fetched = await client.fetch(DocumentKind.CONFIG, target(collector.url))
+    assert fetched == Fetched(200, b"{}", rules_tag="r1")
+
+
+async def test_the_body_of_an_error_is_nobodys_document(client: MoesifCollector) -> None:
+    async with Collector() as collector:
+        collector.config = Reply(503, {"Retry-After": "7"}, b'{"sample_rate":0}')
+        fetched = await client.fetch(DocumentKind.CONFIG, target(collector.url))
+    assert fetched == Fetched(503, retry_after=7.0)
+
+
+TOO_MUCH = {
+    "a document without end": Reply(200, {}, b"x" * (MAX_DOCUMENT + 1)),
+    "a compressed one": Reply(200, {"Content-Encoding": "gzip"}, zlib.compress(b"{}")),
+}
+
+
+@pytest.mark.parametrize("reply", TOO_MUCH.values(), ids=TOO_MUCH.keys())
+async def test_what_has_no_bounds_is_not_taken(client: MoesifCollector, reply: Reply) -> None:
+    async with Collector() as collector:
+        collector.config = reply
+        with pytest.raises(DocumentError):
+            await client.fetch(DocumentKind.CONFIG, target(collector.url))
+
+
+async def test_a_redirect_of_a_document_is_not_followed(client: MoesifCollector) -> None:
+    async with Collector() as elsewhere, Collector() as collector:
+        collector.rules = Reply(302, {"Location": f"{elsewhere.url}/v1/rules"})
+        fetched = await client.fetch(DocumentKind.RULES, target(collector.url))
+        assert (fetched.status, elsewhere.gets) == (302, [])
+
+
+async def test_no_answer_to_a_question_is_told(client: MoesifCollector) -> None:
+    async with Collector() as collector:
+        collector.config = Hang(0)
+        with pytest.raises(CollectorUnreachableError):
+            await client.fetch(DocumentKind.CONFIG, target(collector.url))
+
+
+async def test_tags_on_answers_to_batches_are_told() -> None:
+    told: list[tuple[str, str]] = []
+    async with (
+        Collector() as collector,
+        MoesifCollector(lambda at, tag: told.append((at.endpoint, tag))) as client,
+    ):
+        await client.send(PAYLOAD, target(collector.url))
+        collector.tag = "t" * 257
+        await client.send(PAYLOAD, target(collector.url))
+        collector.tag = "t2"
+        await client.send(PAYLOAD, target(collector.url))
+    assert told == [(collector.url, "t2")]

@@ -58,6 +58,10 @@ class Collector:
     def __init__(self, *script: Answer) -> None:
         self.script: list[Answer] = list(script) or [201]
         self.posts: list[Post] = []
+        self.gets: list[str] = []
+        self.config: Any = {}  # what GET /v1/config answers; bytes as they are, a Reply instead
+        self.rules: Any = []  # the same for /v1/rules
+        self.tag: str | None = None  # of the configuration; told with every answer
         self.port = 0
         self._runner: web.AppRunner | None = None
 
@@ -77,6 +81,8 @@ class Collector:
     async def start(self) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_post("/{path:.*}", self._answer)
+        app.router.add_get("/v1/config", self._document)
+        app.router.add_get("/v1/rules", self._document)
         self._runner = web.AppRunner(
             app, auto_decompress=False, handler_cancellation=True, shutdown_timeout=0
         )
@@ -123,7 +129,22 @@ class Collector:
         if reply is None:
             await _hang(request, answer)
             return web.Response()
-        return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+        headers = self._tags() | dict(reply.headers)
+        return web.Response(status=reply.status, headers=headers, body=reply.body)
+
+    async def _document(self, request: web.Request) -> web.Response:
+        self.gets.append(request.path)
+        wanted = self.rules if request.path.endswith("rules") else self.config
+        if isinstance(wanted, Hang):
+            await _hang(request, wanted)
+            return web.Response()
+        if isinstance(wanted, Reply):
+            return web.Response(status=wanted.status, headers=wanted.headers, body=wanted.body)
+        body = wanted if isinstance(wanted, bytes) else orjson.dumps(wanted)
+        return web.Response(body=body, headers=self._tags(), content_type="application/json")
+
+    def _tags(self) -> dict[str, str]:
+        return {} if self.tag is None else {"X-Moesif-Config-ETag": self.tag}
 
 
 def _reply(answer: Answer, events: list[Event]) -> Reply | None:
