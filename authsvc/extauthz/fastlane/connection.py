@@ -52,13 +52,12 @@ class Connection:
             frames.PRIORITY: self._take_priority,
             frames.RST_STREAM: self._take_rst_stream,
             frames.SETTINGS: self._take_settings,
-            frames.PUSH_PROMISE: self._take_push_promise,
             frames.PING: self._take_ping,
             # GOAWAY is among the rest: what the peer has asked is answered, then it closes.
             frames.WINDOW_UPDATE: self._take_window_update,
         }
         self.outbox = Outbox(self._streams, max_unsent=limits.unsent)
-        self.outbox.write(*_greeting(limits, window=self._window_size))
+        self.outbox.greet(limits, window=self._window_size)
 
     @property
     def is_ended(self) -> bool:
@@ -267,9 +266,6 @@ class Connection:
             self.outbox.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
             self._settle()
 
-    def _take_push_promise(self, _flags: int, _stream_id: int, _payload: bytes) -> None:
-        raise ConnectionFault(faults.PROTOCOL_ERROR, "a push of a client")
-
     def _take_ping(self, flags: int, _stream_id: int, payload: bytes) -> None:
         self._count(self._control_frames)
         if not flags & frames.ACK:
@@ -325,15 +321,3 @@ class Connection:
         increment = self._inflow.give(size)
         if increment:
             self.outbox.write(frames.window_update(0, increment))
-
-
-def _greeting(limits: Limits, *, window: int) -> tuple[bytes, bytes]:
-    settings = {
-        frames.MAX_CONCURRENT_STREAMS: limits.streams,
-        frames.INITIAL_WINDOW_SIZE: window,
-        frames.MAX_HEADER_LIST_SIZE: limits.header_list_size,
-    }
-    return (
-        frames.settings(settings),
-        frames.window_update(0, limits.received - frames.DEFAULT_WINDOW),
-    )

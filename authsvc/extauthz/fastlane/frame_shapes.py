@@ -18,9 +18,11 @@ def check_shape(kind: int, flags: int, stream_id: int, length: int) -> None:
     """Check a frame that is neither HEADERS nor DATA.
 
     Raises:
-        ConnectionFault: It is on a stream and may not, or the other way round, or has a length
+        ConnectionFault: No client sends it, it is on a stream and may not, or the other way round, or has a length
             that it cannot have.
     """
+    if kind == frames.PUSH_PROMISE:
+        raise ConnectionFault(faults.PROTOCOL_ERROR, "a push of a client")
     if kind in (_OF_THE_CONNECTION if stream_id else _OF_A_STREAM):
         raise ConnectionFault(faults.PROTOCOL_ERROR, "a frame on a stream that it cannot be on")
     if length != _EXACT.get(kind, length) or length < _LEAST.get(kind, 0):

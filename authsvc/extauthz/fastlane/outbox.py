@@ -6,6 +6,7 @@ from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
+from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 
 _NUMBER: Final = Struct(">I")
@@ -39,6 +40,16 @@ class Outbox:
         out = b"".join(self._out)
         self._out.clear()
         return out
+
+    def greet(self, limits: Limits, *, window: int) -> None:
+        """Begin a connection: say what its peer may do, ``window`` bytes on each stream."""
+        settings = {
+            frames.MAX_CONCURRENT_STREAMS: limits.streams,
+            frames.INITIAL_WINDOW_SIZE: window,
+            frames.MAX_HEADER_LIST_SIZE: limits.header_list_size,
+        }
+        more = limits.received - frames.DEFAULT_WINDOW
+        self.write(frames.settings(settings), frames.window_update(0, more))
 
     def write(self, *parts: bytes) -> None:
         """Send what no window holds back."""
