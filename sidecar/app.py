@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from analytics import accesslog
+from analytics.bodies.face import BodyFace
 from analytics.errors import ListenError
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
@@ -117,7 +118,9 @@ async def _open_analytics(
         raise SettingsError("analytics.grpc: nothing to listen on")
     collector = await stack.enter_async_context(MoesifCollector())
     pipeline = await stack.enter_async_context(
-        Pipeline(collector=collector, metrics=telemetry.analytics)
+        Pipeline(
+            collector=collector, metrics=telemetry.analytics, body_metrics=telemetry.bodies
+        )
     )
     followed = _Flag()
 
@@ -130,7 +133,12 @@ async def _open_analytics(
     default = default_policy(spec.settings.authsvc.default_plugin)
     following = follow_setup(stores, default=default, use=use, followed=followed.set)
     stack.push_async_callback(_cancel, asyncio.create_task(following, name="moesif-setup"))
-    face = accesslog.serve(address, open_stream=pipeline.open_stream, metrics=telemetry.analytics)
+    face = accesslog.serve(
+        address,
+        open_stream=pipeline.open_stream,
+        metrics=telemetry.analytics,
+        beside=BodyFace(pipeline.bodies),
+    )
     await stack.enter_async_context(_listening(face, "analytics.grpc", address))
     return OpenedRole({"database": followed.is_set})
 

@@ -24,6 +24,7 @@ from prometheus_client.values import MultiProcessValue
 from sidecar.admin_metrics import AdminCounters
 from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.auth_metrics import AuthCounters
+from sidecar.body_metrics import BodyCounters
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -63,6 +64,11 @@ class Telemetry:
     def analytics(self) -> AnalyticsCounters:
         """What analytics counts."""
         return AnalyticsCounters(self._registry)
+
+    @cached_property
+    def bodies(self) -> BodyCounters:
+        """What analytics counts of bodies."""
+        return BodyCounters(self._registry)
 
     @cached_property
     def admin(self) -> AdminCounters:
