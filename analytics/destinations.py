@@ -1,19 +1,30 @@
 """The deliveries there are: one for each application id that is configured.
 
-None delays another.  One that is no longer configured gets some time to send what it has.
+None delays another.  One that is no longer configured gets some time to send what it has; what is
+then left on disk waits there until it is configured again, or too old.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable
+from functools import partial
 
 from analytics.application_id import ApplicationId
 from analytics.backoff import Backoff, Pause
+from analytics.batch_sender import BatchSender
+from analytics.breaker import Breaker
 from analytics.collector import Collector, Target
 from analytics.config import MoesifConfig
 from analytics.delivery import Delivery, DeliverySettings
+from analytics.disk_thread import DiskThread
 from analytics.event_queue import QueueLimits
 from analytics.metrics import AnalyticsMetrics, DropReason
 from analytics.routing import ScopedConfig
+from analytics.shelves import Shelves
+
+_TIDY_SECONDS = 1.0
+_SWEEP_SECONDS = 3600.0  # between looks for spools that nobody uses and are too old
+_FIRST_SWEEP = 60.0  # seconds: until then other deliveries have taken what is theirs
 
 
 class Destinations:
@@ -27,7 +38,10 @@ class Destinations:
         backoff: Backoff,
         wait: Pause,
         stop_seconds: float,
+        shelves: Shelves,
     ) -> None:
+        self._shelves = shelves
+        self._tidying: asyncio.Task[None] | None = None
         self._collector = collector
         self._metrics = metrics
         self._backoff = backoff
@@ -41,6 +55,8 @@ class Destinations:
 
         Where scopes share an application id, the broadest one says how to queue and send.
         """
+        if self._tidying is None:
+            self._tidying = asyncio.create_task(self._tidy(), name="analytics-tidying")
         wanted: dict[ApplicationId, ScopedConfig] = {}
         for scope in sorted(scopes, key=_breadth):
             wanted.setdefault(scope.config.application_id, scope)
@@ -51,7 +67,9 @@ class Destinations:
             if application_id in self._deliveries:
                 self._deliveries[application_id].adjust(settings)
             else:
-                self._deliveries[application_id] = self._start(settings, scope.label)
+                self._deliveries[application_id] = self._start(
+                    application_id, settings, scope.label
+                )
 
     def __getitem__(self, application_id: ApplicationId) -> Delivery:
         """Return the delivery for an application id that is configured."""
@@ -66,6 +84,9 @@ class Destinations:
 
     async def stop(self) -> None:
         """Send what is queued, all deliveries at once, within the limit."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+            await asyncio.wait({self._tidying})
         stopping = [
             delivery.stop(limit=self._stop_seconds, reason=DropReason.SHUTDOWN)
             for delivery in self._deliveries.values()
@@ -73,15 +94,22 @@ class Destinations:
         await asyncio.gather(*stopping, *self._retiring.values())
         self._deliveries.clear()
 
-    def _start(self, settings: DeliverySettings, name: str) -> Delivery:
+    def _start(
+        self, application_id: ApplicationId, settings: DeliverySettings, name: str
+    ) -> Delivery:
         delivery = Delivery(
             settings,
             name=name,
-            collector=self._collector,
+            sender=BatchSender(
+                collector=self._collector,
+                breaker=Breaker(self._backoff),
+                wait=self._wait,
+                metrics=self._metrics,
+                name=name,
+            ),
             metrics=self._metrics,
             changed=self.report,
-            backoff=self._backoff,
-            wait=self._wait,
+            shelf=self._shelves.make(application_id, plugin=name),
         )
         delivery.start()
         return delivery
@@ -91,6 +119,20 @@ class Destinations:
         task = asyncio.create_task(stopping, name="analytics-retiring")
         self._retiring[delivery] = task
         task.add_done_callback(lambda _: self._retiring.pop(delivery))
+
+    async def _tidy(self) -> None:
+        """Look after all deliveries, and after what nobody delivers any more, for ever."""
+        thread = DiskThread("spool-sweep")
+        sweep_at = time.monotonic() + _FIRST_SWEEP
+        while True:
+            for delivery in (*self._deliveries.values(), *self._retiring):
+                delivery.tidy()
+            self.report()
+            if time.monotonic() >= sweep_at:
+                sweep_at = time.monotonic() + _SWEEP_SECONDS
+                used = {self._shelves.name(each) for each in self._deliveries}
+                thread.submit(partial(self._shelves.sweep, used))
+            await asyncio.sleep(_TIDY_SECONDS)
 
 
 def _breadth(scope: ScopedConfig) -> tuple[bool, bool, str, str]:

@@ -35,3 +35,7 @@ class PatternError(AnalyticsError):
 
 class DocumentError(AnalyticsError):
     """What the collector said about sampling or rules, or a part of it, makes no sense."""
+
+
+class SpoolBusyError(AnalyticsError):
+    """Another process has this spool. It may let go of it."""

@@ -6,7 +6,8 @@ What callers can rely on, strongest first:
 2. No event is made before the first ``configure``: until then nobody knows under which names
    clients send credentials.  What comes earlier is held, within bounds.
 3. ``configure`` changes everything at once; events of an application id that stays are kept.
-4. Leaving sends what is queued, within a limit; the rest is dropped and counted.
+4. Leaving sends what is queued, within a limit; the rest is left on disk, or without one dropped
+   and counted.
 """
 
 import time
@@ -34,6 +35,7 @@ from analytics.masking import CredentialNames
 from analytics.metrics import AnalyticsMetrics, DropReason, SkipReason
 from analytics.record import AccessRecord, Sender
 from analytics.routing import Routing, ScopedConfig, Topology
+from analytics.shelves import Shelves
 from analytics.transaction import TransactionIds
 
 STOP_SECONDS = 5.0  # for what is queued when the process stops, or a configuration goes
@@ -59,6 +61,7 @@ class Pipeline:
         backoff: How long to wait after failures.
         wait: How to wait.
         stop_seconds: How long leaving may take.
+        shelves: Where events wait on disk; None: they wait in memory only.
         now: The time in nanoseconds since the epoch.
         body_metrics: Who counts bodies.
     """
@@ -71,6 +74,7 @@ class Pipeline:
         backoff: Backoff | None = None,
         wait: Pause = pause,
         stop_seconds: float = STOP_SECONDS,
+        shelves: Shelves | None = None,
         now: Callable[[], int] = time.time_ns,
         body_metrics: BodyMetrics | None = None,
     ) -> None:
@@ -82,6 +86,7 @@ class Pipeline:
             backoff=backoff or Backoff(),
             wait=wait,
             stop_seconds=stop_seconds,
+            shelves=shelves or Shelves.without_disk(),
         )
         self._transactions = TransactionIds()
         self._routing: Routing[_Use] | None = None

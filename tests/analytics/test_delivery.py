@@ -10,12 +10,15 @@ import pytest
 
 from analytics.application_id import ApplicationId
 from analytics.backoff import Backoff, pause
+from analytics.batch_sender import BatchSender
+from analytics.breaker import Breaker
 from analytics.collector import Target
 from analytics.delivery import Delivery, DeliverySettings
 from analytics.encoding import encode_event
 from analytics.event_queue import QueueLimits
 from analytics.metrics import DropReason, PostOutcome
 from analytics.moesif import MoesifCollector
+from analytics.shelf import Shelf
 from tests.deadline import eventually
 from tests.fakes.collector import Answer, Collector, Hang, Reply
 from tests.fakes.counting_metrics import CountingMetrics
@@ -58,11 +61,16 @@ class Scene:
         self.delivery = Delivery(
             self.settings,
             name="global",
-            collector=client,
+            sender=BatchSender(
+                collector=client,
+                breaker=Breaker(Backoff(chance=lambda: 1.0)),
+                wait=self.pauses,
+                metrics=self.metrics,
+                name="global",
+            ),
             metrics=self.metrics,
             changed=self._became_shorter,
-            backoff=Backoff(chance=lambda: 1.0),
-            wait=self.pauses,
+            shelf=settings.get("shelf") or Shelf(),
         )
 
     def offer(self, count: int, *, start: int = 0) -> None:
@@ -295,7 +303,7 @@ class Faulty:
 async def test_a_fault_of_the_client_loses_nothing() -> None:
     async with scene() as it:
         faulty = Faulty()
-        it.delivery._collector = faulty
+        it.delivery._sender._collector = faulty
         it.offer(1)
         await eventually(lambda: faulty.calls >= 2, "another try")
         assert it.delivery.queue.events == 1

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from analytics.metrics import DropReason, PostOutcome, SkipReason
+from analytics.metrics import DeliveryStatus, DropReason, PostOutcome, SkipReason, SpoolFault
 
 
 class CountingMetrics:
@@ -15,6 +15,10 @@ class CountingMetrics:
         self.skips: Counter[SkipReason] = Counter()
         self.drops: Counter[DropReason] = Counter()
         self.posts: Counter[PostOutcome] = Counter()
+        self.batches: list[int] = []
+        self.dead_letters = 0
+        self.spool_faults: Counter[SpoolFault] = Counter()
+        self.deliveries: dict[str, DeliveryStatus] = {}
         self.events_waiting = 0
         self.size_waiting = 0
         self.open_streams = 0
@@ -37,6 +41,21 @@ class CountingMetrics:
     def posted(self, outcome: PostOutcome, seconds: float) -> None:
         assert seconds >= 0
         self.posts[outcome] += 1
+
+    def batched(self, events: int) -> None:
+        self.batches.append(events)
+
+    def dead_lettered(self, events: int) -> None:
+        self.dead_letters += events
+
+    def spool_failed(self, fault: SpoolFault) -> None:
+        self.spool_faults[fault] += 1
+
+    def delivery(self, plugin: str, status: DeliveryStatus | None) -> None:
+        if status is None:
+            self.deliveries.pop(plugin, None)
+        else:
+            self.deliveries[plugin] = status
 
     def waiting(self, *, events: int, size: int) -> None:
         self.events_waiting, self.size_waiting = events, size
