@@ -1,5 +1,7 @@
 """Tokens of the Admin API: created with a role, shown once, kept as hashes, deleted to revoke.
 
+One that was given a ``ttl`` ends by itself: the store finds it no more, whoever asks.
+
 A token has 256 random bits, so a plain SHA-256 of it cannot be guessed from; its prefix lets
 secret scanners know it.
 """
@@ -16,6 +18,7 @@ from sidecar.admin.call import Call, Reply
 from sidecar.admin.containers import Automatic, Field
 from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource, top_level, written_reply
+from sidecar.admin.expiry import remaining
 from sidecar.admin.guard import CREATED_PREFIX, RESERVED_NAMES
 from sidecar.admin.kinds import Text
 from sidecar.admin.problems import schema_violation
@@ -61,14 +64,15 @@ SCHEMA = Schema(
         "tags": TAGS,
     },
     endpoint_key="name",
+    ttl=True,
 )
 
 
 class TokenCodec:
     """Hashes tokens on the way in; there is no way out."""
 
-    def show(self, entity: AdminToken, *, now: float) -> dict[str, Any]:  # noqa: ARG002 - ageless
-        """Return what there is to show of a token."""
+    def show(self, entity: AdminToken, *, now: float) -> dict[str, Any]:
+        """Return what there is to show of a token, and the seconds that it still has as ``ttl``."""
         return {
             "id": entity.id,
             "created_at": entity.created_at,
@@ -76,13 +80,14 @@ class TokenCodec:
             "role": entity.role,
             "token": None,
             "tags": None if entity.tags is None else list(entity.tags),
+            "ttl": remaining(entity.expires_at, now=now),
         }
 
     def show_sealed(self, entity: AdminToken, *, now: float) -> dict[str, Any]:
         """Return the same."""
         return self.show(entity, now=now)
 
-    def build(self, document: Mapping[str, Any], *, expires_at: int | None) -> AdminToken:  # noqa: ARG002 - ageless
+    def build(self, document: Mapping[str, Any], *, expires_at: int | None) -> AdminToken:
         """Return the stored form."""
         tags = document["tags"]
         return AdminToken(
@@ -91,6 +96,7 @@ class TokenCodec:
             name=document["name"],
             role=document["role"],
             token_hash=_hash(document["token"]),
+            expires_at=expires_at,
             tags=None if tags is None else tuple(tags),
         )
 

@@ -1,12 +1,14 @@
 """``tollkeeper tokens``."""
 
+from typing import Any
+
 import click
 
 from sidecar.admin_client import AdminClient
 from sidecar.cli.admin_options import admin_options, ask, existing, path_of
 from sidecar.cli.output import print_done, print_entity, print_rows
 
-_COLUMNS = ("id", "name", "role", "tags", "created_at")
+_COLUMNS = ("id", "name", "role", "ttl", "tags", "created_at")
 
 
 @click.group()
@@ -25,9 +27,12 @@ def tokens() -> None:
     show_default=True,
     help="What it is good for.",
 )
-def create(name: str, role: str) -> None:
+@click.option("--ttl", type=click.IntRange(0, 100_000_000), help="Seconds until it expires.")
+def create(name: str, role: str, ttl: int | None) -> None:
     """Create a token, and print it: it is shown this once."""
-    body = {"name": name, "role": role}
+    body: dict[str, Any] = {"name": name, "role": role}
+    if ttl is not None:
+        body["ttl"] = ttl
     print_entity(ask(lambda admin: admin.send("POST", "/tokens", body)))
 
 

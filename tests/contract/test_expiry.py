@@ -7,7 +7,7 @@ import pytest
 from authsvc.errors import UniqueViolationError
 from authsvc.store import Stores
 from tests.contract.harness import START, Clock
-from tests.fakes.entities import a_consumer, a_credential, a_digest, an_id
+from tests.fakes.entities import a_consumer, a_credential, a_digest, a_token, an_id
 
 SOON = int(START) + 10
 
@@ -121,3 +121,17 @@ async def test_a_later_end_keeps_a_credential_alive(stores_with_one: Stores, clo
     await stores_with_one.credentials.replace(replace(stored, expires_at=SOON + 5))
     clock.now = SOON
     assert await stores_with_one.credentials.get(an_id(10)) is not None
+
+
+async def test_a_token_is_absent_from_the_second_it_expires(stores: Stores, clock: Clock) -> None:
+    token = a_token(1, expires_at=SOON)
+    await stores.tokens.insert(token)
+    found = {"token_hash": token.token_hash}
+    clock.now = SOON - 0.5
+    assert await stores.tokens.find(**found) == token
+    clock.now = SOON
+    assert await stores.tokens.find(**found) is None
+    assert await stores.tokens.get(token.id) is None
+    assert list(await stores.tokens.page(size=10)) == []
+    await stores.tokens.insert(replace(token, expires_at=None))  # its name and hash are free again
+    assert await stores.tokens.find(**found) is not None

@@ -1,8 +1,10 @@
 """Tokens: who they are, and which endpoint is for which role."""
 
 import re
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +64,27 @@ async def test_it_opens_by_either_header_until_it_is_deleted(
     assert (await locked.send("GET", "/consumers", headers=sent)).status == 200
     assert (await locked.send("DELETE", "/tokens/ann", headers=bearer(OWNER))).status == 204
     assert (await locked.send("GET", "/consumers", headers=sent)).status == 401
+
+
+async def test_a_token_with_a_ttl_ends_by_itself(stores: Stores) -> None:
+    async with serving(stores, token=OWNER) as client:
+        body = {"name": "ann", "role": "viewer", "ttl": 60}
+        created = (await client.post("/tokens", body)).json()
+        assert 58 <= created["ttl"] <= 60
+        assert 58 <= (await client.get("/tokens/ann")).json()["ttl"] <= 60
+        headers = bearer(created["token"])
+        assert (await client.send("GET", "/consumers", headers=headers)).status == 200
+        [stored] = await stores.tokens.page(size=9)
+        await stores.tokens.replace(replace(stored, expires_at=int(time.time())))
+        assert (await client.send("GET", "/consumers", headers=headers)).status == 401
+        assert (await client.get("/tokens")).json()["data"] == []
+        assert (await client.post("/tokens", body)).status == 201
+
+
+@pytest.mark.parametrize("ttl", [-1, 1.5, "soon", 100_000_001])
+async def test_a_ttl_is_a_possible_number_of_seconds(quick: AdminClient, ttl: Any) -> None:
+    answer = await quick.post("/tokens", {"name": "a", "role": "viewer", "ttl": ttl})
+    assert (answer.status, answer.json()["code"]) == (400, 11)
 
 
 async def test_of_two_tokens_one_has_to_be_known(locked: AdminClient) -> None:

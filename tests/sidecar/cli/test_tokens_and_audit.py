@@ -37,7 +37,7 @@ async def test_a_token_is_printed_once_works_and_is_deleted(
     made = await tollkeeper("tokens", "create", "ann", "--role", "operator", "--output", "json")
     token = json.loads(made.out)["token"]
     listed = await tollkeeper("tokens", "list")
-    assert listed.out.splitlines()[0].split() == ["ID", "NAME", "ROLE", "TAGS", "CREATED_AT"]
+    assert listed.out.splitlines()[0].split() == ["ID", "NAME", "ROLE", "TTL", "TAGS", "CREATED_AT"]
     assert "ann" in listed.out
     assert token not in listed.out + (await tollkeeper("tokens", "list", "--output", "json")).out
 
@@ -49,6 +49,14 @@ async def test_a_token_is_printed_once_works_and_is_deleted(
     assert (await tollkeeper("tokens", "delete", "ann")).out == "deleted token ann\n"
     assert "token is required" in told(await tollkeeper("consumers", "list", *own), 1)
     assert "there is no token ann" in told(await tollkeeper("tokens", "delete", "ann"), 1)
+
+
+async def test_a_token_can_be_made_to_end(tollkeeper: Tollkeeper, told: Failed) -> None:
+    made = await tollkeeper("tokens", "create", "ann", "--ttl", "3600", "--output", "json")
+    assert 3590 < json.loads(made.out)["ttl"] <= 3600
+    [listed] = json.loads((await tollkeeper("tokens", "list", "--output", "json")).out)
+    assert 3590 < listed["ttl"] <= 3600
+    told(await tollkeeper("tokens", "create", "bob", "--ttl", "-1"), 2)
 
 
 async def test_a_role_that_does_not_exist_is_wrong_usage(
