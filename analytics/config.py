@@ -3,9 +3,12 @@
 Times are in milliseconds and sizes in bytes, as in Kong.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from analytics.application_id import ApplicationId
+from analytics.skip_rules import SkipRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,16 @@ class MoesifConfig:
 
     # What an event says.
     api_version: str | None = "1.0"
+    api_version_header: str | None = None  # ours, of requests
+    metadata: Mapping[str, Any] | None = None  # ours: in every event
+    direction: str = "Incoming"  # ours
+    outgoing_log_names: tuple[str, ...] = ()  # ours: access logs of calls that we make
+    skip: tuple[SkipRule, ...] = ()  # ours
     request_header_masks: tuple[str, ...] = ()
     response_header_masks: tuple[str, ...] = ()
     request_query_masks: tuple[str, ...] = ()
     trust_client_ip_headers: bool = False  # ours: Envoy has resolved the client's address already
+    disable_transaction_id: bool = False  # else upstream and client get X-Moesif-Transaction-Id
 
     # Who called.
     user_id_header: str | None = None
@@ -40,6 +49,16 @@ class MoesifConfig:
     authorization_user_id_field: str | None = "sub"
     authorization_company_id_field: str | None = None
     trust_consumer_headers: bool = False  # ours: any client can send x-consumer-* headers
+    # Ours as well: what authsvc and Envoy themselves have verified.
+    user_id_from: str | None = None  # as ``parse_id_sources`` reads it, and the next
+    company_id_from: str | None = None
+    jwt_payload_in_metadata: str | None = None  # the option of this name of Envoy's jwt_authn
+    user_id_certificate_field: str | None = None  # as ``certificate_field`` takes it, and the next
+    company_id_certificate_field: str | None = None
+
+    # What Moesif wants: sampling, and governance.
+    config_refresh_interval: int = 30_000  # ours: it is asked again after this at the latest
+    enable_governance: bool = True  # ours: Kong's always enforces rules
 
     # Kept, and without effect as long as no bodies are captured: the access log has none.
     disable_capture_request_body: bool = False
@@ -56,5 +75,4 @@ class MoesifConfig:
     timeout: int = 1000  # read by nothing in Kong either
     keepalive: int = 5000  # read by nothing in Kong either
     max_callback_time_spent: int = 750
-    disable_transaction_id: bool = False  # no header is added to a request that is over
     debug: bool = False  # what is logged is decided by the log level

@@ -4,15 +4,25 @@ Each returns what is wrong, in Kong's words, or None.  Null is not among the val
 the default.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
+
 from analytics.application_id import ApplicationId
+from analytics.certificate import certificate_field
+from analytics.errors import PatternError
+from analytics.id_source import parse_id_sources
+from analytics.patterns import Pattern
+from analytics.skip_rules import SkipRule
 
 Check = Callable[[Any], object]
 
-_MAX_NUMBER = 2**31 - 2  # Kong's limit for times
+MAX_METADATA = 8192  # bytes, as JSON: they are in every event
+MAX_SKIP_RULES = 100
+_SKIP_MEMBERS = frozenset(each.name for each in fields(SkipRule))
 _HEADER_NAME_CHARACTERS = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 )
@@ -71,7 +81,7 @@ def endpoint(value: object) -> str | None:
     return next((problem for problem, found in problems.items() if found), None)
 
 
-def whole_number(*, least: int) -> Check:
+def whole_number(*, least: int, most: int) -> Check:
     """Return a check for a number; Kong has no range, but zero events, or no time, is no choice."""
 
     def check(value: object) -> str | None:
@@ -81,8 +91,8 @@ def whole_number(*, least: int) -> Check:
             return "expected an integer"
         if least == 1 and value < least:
             return "value must be greater than 0"
-        if not least <= value <= _MAX_NUMBER:
-            return f"value should be between {least} and {_MAX_NUMBER}"
+        if not least <= value <= most:
+            return f"value should be between {least} and {most}"
         return None
 
     return check
@@ -98,3 +108,80 @@ def array_of(check_element: Check) -> Check:
         return wrong if any(wrong) else None
 
     return check
+
+
+def empty_or(check_filled: Check) -> Check:
+    """Return a check for a text that is empty or passes another check."""
+
+    def check(value: object) -> object:
+        return text(value) or (check_filled(value) if value else None)
+
+    return check
+
+
+def one_of(values: Collection[str]) -> Check:
+    """Return a check for one of these texts."""
+
+    def check(value: object) -> object:
+        return text(value) or (None if value in values else f"expected one of: {', '.join(values)}")
+
+    return check
+
+
+def id_sources(value: str) -> str | None:
+    """Check for the list of sources that ``parse_id_sources`` reads."""
+    return _why_unreadable(parse_id_sources, value)
+
+
+def certificate(value: str) -> str | None:
+    """Check for the name of a field of a certificate."""
+    return _why_unreadable(certificate_field, value)
+
+
+def metadata(value: object) -> str | None:
+    """Check for an object that can be in every event."""
+    if not isinstance(value, Mapping):
+        return "expected a map"
+    try:
+        size = len(orjson.dumps(dict(value)))
+    except TypeError:
+        return "expected a map"
+    return None if size <= MAX_METADATA else f"length must be at most {MAX_METADATA}"
+
+
+def skip_rules(value: object) -> object:
+    """Check for a list of rules by which requests become no events."""
+    if isinstance(value, list | tuple) and len(value) > MAX_SKIP_RULES:
+        return f"length must be at most {MAX_SKIP_RULES}"
+    return array_of(_skip_rule)(value)
+
+
+def _skip_rule(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return "expected a record"
+    given = {name: text for name, text in value.items() if text is not None}
+    wrong = {
+        name: _expression(text) if name in _SKIP_MEMBERS else "unknown field"
+        for name, text in given.items()
+    }
+    if not given:
+        return f"at least one of these fields must be non-empty: {', '.join(sorted(_SKIP_MEMBERS))}"
+    return {name: why for name, why in wrong.items() if why} or None
+
+
+def _expression(value: object) -> str | None:
+    wrong = filled_text(value)
+    if wrong is None:
+        try:
+            Pattern(str(value))
+        except PatternError:
+            return "not a regular expression that RE2 can search for"
+    return wrong
+
+
+def _why_unreadable(parse: Callable[[str], object], value: str) -> str | None:
+    try:
+        parse(value)
+    except ValueError as error:
+        return str(error)
+    return None

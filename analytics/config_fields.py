@@ -3,17 +3,16 @@
 Problems are told in Kong's words, field by field.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
-from analytics import config_checks as checks
+from analytics import config_kinds as kinds
 from analytics.application_id import ApplicationId
 from analytics.config import MoesifConfig
-from analytics.config_checks import Check
+from analytics.config_kinds import FieldKind
 from analytics.errors import ConfigError
-
-FieldType = Literal["string", "number", "boolean", "array"]
+from analytics.skip_rules import SkipRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +20,16 @@ class ConfigField:
     """One field, as it is shown in a schema and checked.
 
     Attributes:
-        type: Kong's name of its type; the elements of an array are strings.
+        kind: What it may hold.
         required: It has no default, and may not be null.
         default: In JSON's terms; None if there is none.
         doc: What it is for, in a sentence.
-        check: Returns what is wrong with a value that is not null, or None.
     """
 
-    type: FieldType
+    kind: FieldKind
     required: bool
     default: object
     doc: str
-    check: Check
 
 
 def parse_moesif_config(config: Mapping[str, object]) -> MoesifConfig:
@@ -55,7 +52,7 @@ def _problems(config: Mapping[str, object]) -> list[tuple[str, object]]:
         if field.required and config.get(name) is None
     ]
     wrong = [
-        (name, CONFIG_FIELDS[name].check(value) if name in CONFIG_FIELDS else "unknown field")
+        (name, CONFIG_FIELDS[name].kind.check(value) if name in CONFIG_FIELDS else "unknown field")
         for name, value in config.items()
         if value is not None or name not in CONFIG_FIELDS
     ]
@@ -63,96 +60,172 @@ def _problems(config: Mapping[str, object]) -> list[tuple[str, object]]:
 
 
 def _normalize(name: str, value: Any) -> Any:
+    if name in _READERS:
+        return _READERS[name](value)
     if isinstance(value, list):
         return tuple(value)
     if isinstance(value, float):
         return int(value)
-    if name == "application_id":
-        return ApplicationId(value)
-    if name == "api_endpoint":
-        return value.rstrip("/")
-    return value or None if name in _MAY_BE_EMPTY else value
+    return value or None if CONFIG_FIELDS[name].kind.is_name else value
 
 
-_BOOLEAN: tuple[FieldType, Check] = ("boolean", checks.boolean)
-_NAME: tuple[FieldType, Check] = ("string", checks.text)
-_POSITIVE: tuple[FieldType, Check] = ("number", checks.whole_number(least=1))
-_COUNT: tuple[FieldType, Check] = ("number", checks.whole_number(least=0))
-_HEADER_NAMES: tuple[FieldType, Check] = ("array", checks.array_of(checks.header_name))
-_NAMES: tuple[FieldType, Check] = ("array", checks.array_of(checks.filled_text))
+def _read_rules(value: list[Mapping[str, str]]) -> tuple[SkipRule, ...]:
+    return tuple(SkipRule(**rule) for rule in value)
+
+
+_READERS: Mapping[str, Callable[[Any], object]] = {
+    "application_id": ApplicationId,
+    "api_endpoint": lambda url: url.rstrip("/"),
+    "skip": _read_rules,
+}
+
 
 _BODIES = "Takes effect once bodies are captured: "
 _KEPT = "Kept for Kong's configurations, without effect: "
 
-_KINDS: dict[str, tuple[tuple[FieldType, Check], str]] = {
+_MOST = 2**31 - 2  # Kong's limit for times, where nothing better is known
+_MINUTE = 60_000  # milliseconds
+_BODY_SIZE = kinds.whole_number(0, 10_000_000)  # bytes; the collector cuts them at 450 KB
+
+_KINDS: dict[str, tuple[FieldKind, str]] = {
     "application_id": (
-        ("string", checks.application_id),
+        kinds.APPLICATION_ID,
         "The application id that Moesif gave you: a credential.",
     ),
     "api_endpoint": (
-        ("string", checks.endpoint),
+        kinds.ENDPOINT,
         "The collector; /v1/events/batch is appended to its path.",
     ),
-    "connect_timeout": (_POSITIVE, "Milliseconds in which the collector must be connected to."),
-    "send_timeout": (_POSITIVE, "Milliseconds for a whole request, the answer included."),
-    "batch_size": (_POSITIVE, "So many events make a batch that is sent at once."),
-    "batch_max_wait": (_COUNT, "Milliseconds after which a batch is sent that is not full."),
+    "connect_timeout": (
+        kinds.whole_number(1, _MINUTE),
+        "Milliseconds in which the collector must be connected to.",
+    ),
+    "send_timeout": (
+        kinds.whole_number(1, 10 * _MINUTE),
+        "Milliseconds for a whole request, the answer included.",
+    ),
+    "batch_size": (
+        kinds.whole_number(1, 10_000),
+        "So many events make a batch that is sent at once.",
+    ),
+    "batch_max_wait": (
+        kinds.whole_number(0, _MINUTE),
+        "Milliseconds after which a batch is sent that is not full.",
+    ),
     "event_queue_size": (
-        _POSITIVE,
+        kinds.whole_number(1, 100_000_000),
         "So many events of one application id may wait; then the oldest are dropped.",
     ),
-    "enable_compression": (_BOOLEAN, "Whether batches are sent as gzip."),
-    "api_version": (_NAME, "The version of your API, in every event."),
-    "request_header_masks": (_HEADER_NAMES, "Headers of requests that no event has."),
-    "response_header_masks": (_HEADER_NAMES, "Headers of responses that no event has."),
-    "request_query_masks": (_NAMES, "Query parameters whose values no event has."),
+    "enable_compression": (kinds.BOOLEAN, "Whether batches are sent as gzip."),
+    "api_version": (kinds.NAME, "The version of your API, in every event."),
+    "api_version_header": (
+        kinds.HEADER_NAME,
+        "The header of requests with the version of your API, which then comes first.",
+    ),
+    "metadata": (
+        kinds.METADATA,
+        "Members of every event's metadata; where they have a name of ours, they replace it.",
+    ),
+    "direction": (
+        kinds.choice("Incoming", "Outgoing", "Internal"),
+        "Whether the calls come to your API, or are made by you.",
+    ),
+    "outgoing_log_names": (
+        kinds.NAMES,
+        "Access logs, by their log_name, whose calls are made by you: their direction is Outgoing.",
+    ),
+    "skip": (
+        kinds.SKIP_RULES,
+        "Rules of regular expressions; a request that one of them matches is no event.",
+    ),
+    "request_header_masks": (kinds.HEADER_NAMES, "Headers of requests that no event has."),
+    "response_header_masks": (kinds.HEADER_NAMES, "Headers of responses that no event has."),
+    "request_query_masks": (kinds.NAMES, "Query parameters whose values no event has."),
     "trust_client_ip_headers": (
-        _BOOLEAN,
+        kinds.BOOLEAN,
         "Whether x-forwarded-for and its like come before the address that Envoy saw.",
     ),
-    "user_id_header": (_NAME, "The header, of requests or responses, with the user's id."),
-    "company_id_header": (_NAME, "The header, of requests or responses, with the company's id."),
+    "disable_transaction_id": (
+        kinds.BOOLEAN,
+        "Leaves the upstream and the client without the event's id in X-Moesif-Transaction-Id.",
+    ),
+    "user_id_header": (
+        kinds.NAME,
+        "The header, of requests or responses, with the user's id.",
+    ),
+    "company_id_header": (
+        kinds.NAME,
+        "The header, of requests or responses, with the company's id.",
+    ),
     "authorization_header_name": (
-        _NAME,
+        kinds.NAME,
         "The header, or several separated by commas, whose token or user identifies the caller.",
     ),
-    "authorization_user_id_field": (_NAME, "The token's claim with the user's id."),
-    "authorization_company_id_field": (_NAME, "The token's claim with the company's id."),
+    "authorization_user_id_field": (kinds.NAME, "The token's claim with the user's id."),
+    "authorization_company_id_field": (kinds.NAME, "The token's claim with the company's id."),
     "trust_consumer_headers": (
-        _BOOLEAN,
+        kinds.BOOLEAN,
         "Whether x-consumer-* headers in the log identify the caller.",
     ),
-    "disable_capture_request_body": (_BOOLEAN, _BODIES + "leaves out those of requests."),
-    "disable_capture_response_body": (_BOOLEAN, _BODIES + "leaves out those of responses."),
-    "request_max_body_size_limit": (_COUNT, _BODIES + "larger ones of requests are left out."),
-    "response_max_body_size_limit": (_COUNT, _BODIES + "larger ones of responses are left out."),
-    "request_body_masks": (_NAMES, _BODIES + "members removed from those of requests."),
-    "response_body_masks": (_NAMES, _BODIES + "members removed from those of responses."),
-    "request_masks": (_NAMES, _BODIES + "the old name of request_body_masks."),
-    "response_masks": (_NAMES, _BODIES + "the old name of response_body_masks."),
-    "disable_gzip_payload_decompression": (_BOOLEAN, _BODIES + "leaves gzip closed."),
-    "timeout": (_COUNT, _KEPT + "nothing in Kong reads it either."),
-    "keepalive": (_COUNT, _KEPT + "nothing in Kong reads it either."),
-    "max_callback_time_spent": (_COUNT, _KEPT + "sending never takes turns with requests."),
-    "disable_transaction_id": (_BOOLEAN, _KEPT + "no header is added to a request that is over."),
-    "debug": (_BOOLEAN, _KEPT + "the log level is a setting of the process."),
+    "user_id_from": (
+        kinds.ID_SOURCES,
+        "Where a consumer carries the user's id, before all other sources.",
+    ),
+    "company_id_from": (
+        kinds.ID_SOURCES,
+        "Where a consumer carries the company's id, before all other sources.",
+    ),
+    "jwt_payload_in_metadata": (
+        kinds.NAME,
+        "The payload_in_metadata of Envoy's jwt_authn whose claims identify the caller.",
+    ),
+    "user_id_certificate_field": (
+        kinds.CERTIFICATE_FIELD,
+        "The field of the client's certificate with the user's id.",
+    ),
+    "company_id_certificate_field": (
+        kinds.CERTIFICATE_FIELD,
+        "The field of the client's certificate with the company's id.",
+    ),
+    "config_refresh_interval": (
+        kinds.whole_number(1000, 60 * _MINUTE),
+        "Milliseconds after which the collector is asked again how to sample and which rules hold.",
+    ),
+    "enable_governance": (
+        kinds.BOOLEAN,
+        "Whether Moesif's governance rules are enforced when a request is checked.",
+    ),
+    "disable_capture_request_body": (kinds.BOOLEAN, _BODIES + "leaves out those of requests."),
+    "disable_capture_response_body": (kinds.BOOLEAN, _BODIES + "leaves out those of responses."),
+    "request_max_body_size_limit": (_BODY_SIZE, _BODIES + "larger ones of requests are left out."),
+    "response_max_body_size_limit": (
+        _BODY_SIZE,
+        _BODIES + "larger ones of responses are left out.",
+    ),
+    "request_body_masks": (kinds.NAMES, _BODIES + "members removed from those of requests."),
+    "response_body_masks": (kinds.NAMES, _BODIES + "members removed from those of responses."),
+    "request_masks": (kinds.NAMES, _BODIES + "the old name of request_body_masks."),
+    "response_masks": (kinds.NAMES, _BODIES + "the old name of response_body_masks."),
+    "disable_gzip_payload_decompression": (kinds.BOOLEAN, _BODIES + "leaves gzip closed."),
+    "timeout": (kinds.whole_number(0, _MOST), _KEPT + "nothing in Kong reads it either."),
+    "keepalive": (kinds.whole_number(0, _MOST), _KEPT + "nothing in Kong reads it either."),
+    "max_callback_time_spent": (
+        kinds.whole_number(0, _MOST),
+        _KEPT + "sending never takes turns with requests.",
+    ),
+    "debug": (kinds.BOOLEAN, _KEPT + "the log level is a setting of the process."),
 }
-
-
-# "" stood for "not configured" in older versions of the plugin.
-_MAY_BE_EMPTY = {name for name, (kind, _) in _KINDS.items() if kind is _NAME}
 
 
 def _tabulate() -> dict[str, ConfigField]:
     table = {}
     for field in fields(MoesifConfig):
-        (type_, check), doc = _KINDS[field.name]
+        kind, doc = _KINDS[field.name]
         table[field.name] = ConfigField(
-            type=type_,
+            kind=kind,
             required=field.default is MISSING,
             default=_in_json(field.default),
             doc=doc,
-            check=check,
         )
     return table
 

@@ -1,7 +1,9 @@
 """What Moesif is told about a request, in the shape of its ``POST /v1/events`` API.
 
 A member that is not known is left out.  The ``metadata`` are ours: route, service, cluster,
-what authsvc said, flags, durations in milliseconds and sizes in bytes.
+what authsvc said, flags, durations in milliseconds and sizes in bytes; and what the configuration
+adds.  ``session_token`` is the id of the credential: as good as the key to tell sessions apart,
+and of no use to whoever reads it.
 """
 
 from collections.abc import Mapping
@@ -17,6 +19,7 @@ from analytics.config import MoesifConfig
 from analytics.identify import Identifier
 from analytics.masking import CredentialNames, Masking
 from analytics.record import AccessRecord, Sender
+from analytics.trace import Trace, find_trace
 
 _MILLISECOND = 1_000_000  # nanoseconds
 _UNKNOWN_VERB = "UNKNOWN"
@@ -40,6 +43,12 @@ class EventMaker:
         self._masking = Masking(config, credentials)
         counts = body_metrics or NullBodyMetrics()
         self._bodies = BodyRenderer(config, credentials, self._masking, counts)
+        self._direction = config.direction
+        self._added = config.metadata or {}
+        self._outgoing = frozenset(config.outgoing_log_names)
+        # Named by mistake, a header with a key would send keys in clear.
+        version = (config.api_version_header or "").lower()
+        self._version_header = version if version not in credentials else ""
 
     def wants_bodies(self, record: AccessRecord) -> bool:
         """Tell whether the event of a request is to have bodies, if there are any."""
@@ -55,16 +64,23 @@ class EventMaker:
         """Return the event of a request, with everything masked that must be."""
         # Whoever is identified by a masked header stays identified.
         identity = self._identifier.identify(record)
+        trace = find_trace(record.request_headers)
+        tags = self._masking.tags(record.tags) if record.tags else record.tags
         event: Event = {
             "request": self._request(record) | self._bodies.request(bodies),
             "response": self._response(record, bodies),
             "user_id": identity.user_id,
             "company_id": identity.company_id,
+            "subscription_id": tags.get("subscription_id") or None,
+            "session_token": record.verdict.credential_id if record.verdict else None,
             "transaction_id": transaction_id,
-            "direction": "Incoming",
+            "direction": "Outgoing" if sender.log_name in self._outgoing else self._direction,
             "weight": 1,
             "blocked_by": record.verdict.blocked_by if record.verdict else None,
-            "metadata": self._metadata(record, sender),
+            "action_name": tags.get("action_name") or None,
+            "trace_id": trace.trace_id if trace else None,
+            "span": _span(trace),
+            "metadata": self._metadata(record, sender, trace, tags) | self._added,
         }
         return _known(event)
 
@@ -75,7 +91,7 @@ class EventMaker:
                 "uri": self._masking.url(_uri(record)),
                 "verb": record.method or _UNKNOWN_VERB,
                 "headers": self._masking.request_headers(record.request_headers),
-                "api_version": self._config.api_version,
+                "api_version": self._version(record),
                 "ip_address": client_ip(record, trust_headers=self._config.trust_client_ip_headers),
             }
         )
@@ -92,7 +108,16 @@ class EventMaker:
             }
         ) | self._bodies.response(bodies)
 
-    def _metadata(self, record: AccessRecord, sender: Sender) -> Event:
+    def _version(self, record: AccessRecord) -> str | None:
+        return record.request_headers.get(self._version_header) or self._config.api_version
+
+    def _metadata(
+        self,
+        record: AccessRecord,
+        sender: Sender,
+        trace: Trace | None,
+        tags: Mapping[str, str],
+    ) -> Event:
         verdict = record.verdict
         return _known(
             {
@@ -117,11 +142,12 @@ class EventMaker:
                 "response_headers_bytes": record.response_headers_size,
                 "response_body_bytes": record.response_body_size,
                 "request_id": record.request_id or None,
-                "tls_version": record.tls_version or None,
-                "server_name": record.server_name or None,
+                "trace_id": trace.trace_id if trace else None,
+                "span_id": trace.span_id if trace else None,
+                **_tls(record),
                 "node": sender.node or None,
                 "log_name": sender.log_name or None,
-                "tags": self._masking.tags(record.tags) or None,
+                "tags": tags or None,
             }
         )
 
@@ -181,6 +207,21 @@ def _grpc_status(record: AccessRecord) -> int | None:
     if record.verdict.result == "deny":
         return _PERMISSION_DENIED if record.verdict.consumer_id else _UNAUTHENTICATED
     return _UNAVAILABLE if record.verdict.result == "error" else None
+
+
+def _tls(record: AccessRecord) -> Event:
+    if not record.tls_version:
+        return {}
+    return {
+        "tls_version": record.tls_version,
+        "server_name": record.server_name or None,
+        "peer_subject": record.peer_subject or None,
+        "peer_uris": record.peer_uris or None,
+    }
+
+
+def _span(trace: Trace | None) -> Event | None:
+    return _known({"id": trace.span_id, "parent_id": trace.parent_id}) if trace else None
 
 
 def _milliseconds(nanoseconds: int | None) -> float | None:

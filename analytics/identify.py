@@ -5,18 +5,21 @@ The first source that says something wins, for the user and for the company apar
 1. ``user_id`` / ``company_id`` of authsvc's verdict;
 2. the request header that the configuration names;
 3. (user) the consumer of authsvc's verdict: custom id, username, id;
-4. (user) logged ``x-consumer-*`` headers in the same order, only if they are to be trusted;
-5. the credential in the first of the configured authorization headers that is present;
-6. the response header that the configuration names.
+4. the claims that Envoy's ``jwt_authn`` verified, where the configuration names its metadata;
+5. the field of the client's certificate that the configuration names;
+6. (user) logged ``x-consumer-*`` headers in the order of 3, only if they are to be trusted;
+7. the credential in the first of the configured authorization headers that is present;
+8. the response header that the configuration names.
 
 An empty value says nothing, and a header that carries credentials is never an id.  Nothing is
-verified but the verdict: this is analytics, never a decision about access.
+verified but 1, 3, 4 and 5: this is analytics, never a decision about access.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from analytics.certificate import CertificateField, Certified, certificate_field
 from analytics.config import MoesifConfig
 from analytics.credential import Claims, read_credential
 from analytics.masking import CredentialNames
@@ -33,7 +36,7 @@ class Identity:
     company_id: str | None = None
 
 
-class Identifiable(Protocol):
+class Identifiable(Certified, Protocol):
     """What tells who called: an entry of the log, or a request that is only being checked."""
 
     @property
@@ -48,6 +51,10 @@ class Identifiable(Protocol):
     def response_headers(self) -> Mapping[str, str]:
         """The same of the answer; none while there is none."""
 
+    @property
+    def jwt_payloads(self) -> Mapping[str, Any] | None:
+        """What Envoy's jwt_authn verified, by the names of its metadata."""
+
 
 class Identifier:
     """Identifies callers as one configuration says."""
@@ -61,6 +68,9 @@ class Identifier:
         self._authorization_headers = [_spellings("".join(name.split())) for name in names]
         self._user_claim = config.authorization_user_id_field
         self._company_claim = config.authorization_company_id_field
+        self._jwt_payload = config.jwt_payload_in_metadata
+        self._user_in_certificate = _certificate(config.user_id_certificate_field)
+        self._company_in_certificate = _certificate(config.company_id_certificate_field)
 
     def identify(self, record: Identifiable) -> Identity:
         """Return who made a request; never raises."""
@@ -72,9 +82,14 @@ class Identifier:
             or verdict.custom_id
             or verdict.username
             or verdict.consumer_id
+            or self._verified(record, self._user_claim, self._user_in_certificate)
             or self._consumer_header(request)
         )
-        company = verdict.company_id or _lookup(request, self._company_header)
+        company = (
+            verdict.company_id
+            or _lookup(request, self._company_header)
+            or self._verified(record, self._company_claim, self._company_in_certificate)
+        )
         if user is None or (company is None and self._company_claim is not None):
             claims = self._claims(request)
             user = user or claims.user or claims.text(self._user_claim)
@@ -83,6 +98,15 @@ class Identifier:
             user or _lookup(response, self._user_header),
             company or _lookup(response, self._company_header),
         )
+
+    def _verified(
+        self, record: Identifiable, claim: str | None, certificate: CertificateField | None
+    ) -> str | None:
+        found = None
+        if self._jwt_payload is not None and record.jwt_payloads is not None:
+            members = record.jwt_payloads.get(self._jwt_payload)
+            found = Claims(members=members).text(claim) if isinstance(members, Mapping) else None
+        return found or (certificate(record) if certificate else None)
 
     def _consumer_header(self, headers: Mapping[str, str]) -> str | None:
         return _lookup(headers, _CONSUMER_HEADERS) if self._trusts_consumer_headers else None
@@ -102,6 +126,10 @@ def _spellings(name: str | None) -> tuple[str, ...]:
         return ()
     lowered = name.strip().lower()
     return tuple(dict.fromkeys((lowered, lowered.replace("_", "-"))))
+
+
+def _certificate(name: str | None) -> CertificateField | None:
+    return None if name is None else certificate_field(name)
 
 
 def _without(credentials: CredentialNames, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from analytics.metrics import AnalyticsMetrics, DropReason, SkipReason
 from analytics.record import AccessRecord, Sender
 from analytics.routing import Routing, ScopedConfig, Topology
 from analytics.shelves import Shelves
+from analytics.skip_rules import SkipRules
 from analytics.transaction import TransactionIds
 
 STOP_SECONDS = 5.0  # for what is queued when the process stops, or a configuration goes
@@ -48,6 +49,7 @@ _log = structlog.get_logger(__name__)
 class _Use:
     """What was made of one configuration."""
 
+    skip_rules: SkipRules
     events: EventMaker
     delivery: Delivery
 
@@ -143,7 +145,9 @@ class Pipeline:
 
     def _use(self, config: MoesifConfig, credentials: CredentialNames) -> _Use:
         delivery = self._destinations[config.application_id]
-        return _Use(EventMaker(config, credentials, self._body_metrics), delivery)
+        return _Use(
+            SkipRules(config.skip), EventMaker(config, credentials, self._body_metrics), delivery
+        )
 
     def _accept(self, message: bytes, sender: Sender) -> Sender:
         decoded = decode(message, received=self._now())
@@ -163,10 +167,12 @@ class Pipeline:
             self._skip(SkipReason.NO_REQUEST, 1)
         elif self._routing is None:
             self._hold(record, sender)
-        elif use := self._routing.find(record.route, record.service):
-            self._join(record, sender, use)
-        else:
+        elif (use := self._routing.find(record.route, record.service)) is None:
             self._skip(SkipReason.NOT_CONFIGURED, 1)
+        elif use.skip_rules.skip(record):
+            self._skip(SkipReason.SKIP_RULE, 1)
+        else:
+            self._join(record, sender, use)
 
     def _hold(self, record: AccessRecord, sender: Sender) -> None:
         if len(self._held) >= MAX_HELD:

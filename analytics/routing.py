@@ -23,6 +23,16 @@ class ScopedConfig:
     service: str | None = None
 
     @property
+    def breadth(self) -> tuple[bool, bool, str, str]:
+        """Sorts the broadest first, and any two always in the same order."""
+        return (
+            self.route is not None,
+            self.service is not None,
+            self.route or "",
+            self.service or "",
+        )
+
+    @property
     def label(self) -> str:
         """What to call it in logs."""
         parts = [f"route {self.route}"] if self.route else []
@@ -69,8 +79,9 @@ class Routing(Generic[T]):
     def find(self, route: str | None, service: str | None) -> T | None:
         """Return what applies to a request of this route and service, or None."""
         route, service = self._canonical(route, service)
-        if service is None and route is not None:
-            service = self._services_of.get(route)
+        if route is not None and service not in self._service_ids:
+            # A name that nothing goes by is as good as none, as it is for authsvc.
+            service = self._services_of.get(route) or service
         for scope in ((route, service), (route, None), (None, service), (None, None)):
             if scope in self._by_scope:
                 return self._by_scope[scope]

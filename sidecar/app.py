@@ -34,6 +34,7 @@ from sidecar.admin.app import create_admin_app
 from sidecar.admin.keyring import FetchRootKey, KeyringEndpoints
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.server import AdminServer
+from sidecar.annotation_source import annotation_rules
 from sidecar.audit_key import open_audit_key
 from sidecar.control import ChildSpec
 from sidecar.errors import SettingsError, StartupError
@@ -85,7 +86,9 @@ async def _open_authsvc(
     authenticator = Authenticator(resolver=resolver, policies=PolicyBook(default=None))
 
     async def reload_policies() -> None:
-        authenticator.policies = await load_policies(stores, default=default)
+        authenticator.policies = await load_policies(
+            stores, default=default, annotation_of=annotation_rules
+        )
 
     async def reload_keyring() -> None:
         sealer.adopt(Sealer.unwrap(await stores.keyring.load(), root_key))

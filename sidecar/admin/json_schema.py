@@ -121,6 +121,12 @@ def _reference(kind: Reference) -> JsonDocument:
     }
 
 
+def _checked(kind: Checked) -> JsonDocument:
+    least, most = kind.between or (None, None)
+    limits = {} if least is None else {"minimum": least, "maximum": most}
+    return _kind(kind.base) | limits
+
+
 _KINDS: Mapping[type, Callable[[Any], JsonDocument]] = {
     Text: _text,
     Uuid: lambda _kind: _ID,
@@ -129,7 +135,7 @@ _KINDS: Mapping[type, Callable[[Any], JsonDocument]] = {
     Timestamp: lambda _kind: {"type": "integer", "minimum": 1, "maximum": LATEST},
     Boolean: lambda _kind: {"type": "boolean"},
     Fixed: lambda kind: {"enum": [kind.value]},
-    Checked: lambda kind: _kind(kind.base),
+    Checked: _checked,
     ListOf: _list,
     MapOf: lambda kind: {"type": "object", "additionalProperties": _kind(kind.values)},
     Document: lambda _kind: {"type": "object"},

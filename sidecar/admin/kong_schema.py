@@ -83,6 +83,11 @@ def _map(kind: MapOf) -> Printed:
     return {"type": "map", "keys": _kind(kind.keys), "values": _kind(kind.values)}
 
 
+def _checked(kind: Checked) -> Printed:
+    printed = _kind(kind.base)
+    return printed | ({"between": list(kind.between)} if kind.between else {})
+
+
 _PRINTERS: Mapping[type, Callable[[Any], Printed]] = {
     Text: _text,
     Uuid: lambda _kind: {"type": "string", "uuid": True},
@@ -91,7 +96,7 @@ _PRINTERS: Mapping[type, Callable[[Any], Printed]] = {
     Timestamp: lambda _kind: {"type": "integer", "timestamp": True},
     Boolean: lambda _kind: {"type": "boolean"},
     Fixed: _fixed,
-    Checked: lambda kind: _kind(kind.base),
+    Checked: _checked,
     ListOf: _list,
     MapOf: _map,
     Document: lambda _kind: {"type": "map", "keys": {"type": "string"}, "values": {"type": "any"}},

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analytics.config_checks import MAX_METADATA
 from analytics.config_fields import CONFIG_FIELDS, ConfigField
+from analytics.config_kinds import FieldKind
 from authsvc.policy import ACL, KEY_AUTH, KEY_AUTH_NAMES, KEY_FORMATS
 from sidecar.admin import text_checks
-from sidecar.admin.containers import Field, ListOf, Record
+from sidecar.admin.containers import Document, Field, ListOf, Record
 from sidecar.admin.entity_checks import AtLeastOneOf, ExactlyOneOf
 from sidecar.admin.kinds import Boolean, InvalidValueError, Kind, Number, Text
 from sidecar.admin.schema import Variant
@@ -71,6 +73,7 @@ class Checked:
 
     base: Kind
     check: Callable[[Any], object]  # returns what is wrong, or None
+    between: tuple[int, int] | None = None  # what the check says of a number, for who reads schemas
 
     def accept(self, value: object) -> Any:
         """Return the value."""
@@ -85,17 +88,23 @@ class Checked:
 
 
 _ANY_TEXT = Text(min_length=0)
-_BASES: Mapping[str, Kind] = {
-    "string": _ANY_TEXT,
-    "number": Number(),
-    "boolean": Boolean(),
-    "array": ListOf(elements=_ANY_TEXT),
+_BASES: Mapping[str, Callable[[FieldKind], Kind]] = {
+    "string": lambda kind: Text(one_of=kind.one_of) if kind.one_of else _ANY_TEXT,
+    "number": lambda _kind: Number(),
+    "boolean": lambda _kind: Boolean(),
+    "array": lambda kind: ListOf(elements=_record(kind) if kind.members else _ANY_TEXT),
+    "map": lambda _kind: Document(max_length=MAX_METADATA),
 }
+
+
+def _record(kind: FieldKind) -> Record:
+    members = {name: Field(kind=Text(), doc="A regular expression.") for name in kind.members}
+    return Record(members)
 
 
 def _moesif_field(known: ConfigField) -> Field:
     return Field(
-        kind=Checked(_BASES[known.type], known.check),
+        kind=Checked(_BASES[known.kind.type](known.kind), known.kind.check, known.kind.between),
         required=known.required,
         default=known.default,
         doc=known.doc,

@@ -13,10 +13,14 @@ from sidecar.envoy_config.plan import EnvoyPlan
 _REQUEST_HEADERS = (
     ":method",  # the log's own field knows only the usual ones
     "accept",
+    "b3",
     "content-length",
     "content-type",
     "origin",
     "traceparent",
+    "x-b3-parentspanid",
+    "x-b3-spanid",
+    "x-b3-traceid",
     "x-forwarded-proto",
 )
 _RESPONSE_HEADERS = ("content-length", "content-type", "grpc-status", "retry-after")

@@ -8,15 +8,17 @@ from typing import Any
 
 from authsvc.extauthz.http import PATH_HEADER, ROUTE_HEADER, SERVICE_HEADER
 from authsvc.locations import header_names
+from authsvc.transaction_id import TRANSACTION_ID
 from sidecar.envoy_config.clusters import AUTHSVC_HTTP
 from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.plan import EnvoyPlan
 from sidecar.envoy_config.stripping import IDENTITY_HEADERS
 
-_ASKED_WITH = ("accept", "authorization", "content-type", "cookie", "x-request-id")
+_ASKED_WITH = ("accept", "authorization", "content-type", "cookie", TRANSACTION_ID, "x-request-id")
 _METADATA = (
     "anonymous",
     "authority",
+    "company_id",
     "consumer_id",
     "credential_id",
     "custom_id",
@@ -24,9 +26,11 @@ _METADATA = (
     "result",
     "route",
     "service",
+    "transaction_id",
+    "user_id",
     "username",
 )
-_TOLD_TO_CLIENTS = ("content-type", "grpc-status", "www-authenticate")
+_TOLD_TO_CLIENTS = ("content-type", "grpc-status", "www-authenticate", TRANSACTION_ID)
 _CONTEXT_HEADERS = {"route": ROUTE_HEADER, "service": SERVICE_HEADER}
 _LUA = f"""\
 function envoy_on_request(handle)
@@ -50,8 +54,11 @@ def http_service(context: dict[str, str]) -> dict[str, Any]:
         "server_uri": {"uri": "http://tollkeeper", "cluster": AUTHSVC_HTTP, "timeout": "1s"},
         "authorization_request": {"headers_to_add": told},
         "authorization_response": {
-            "allowed_upstream_headers": _exactly(*IDENTITY_HEADERS, PATH_HEADER, "cookie"),
+            "allowed_upstream_headers": _exactly(
+                *IDENTITY_HEADERS, PATH_HEADER, "cookie", TRANSACTION_ID
+            ),
             "allowed_client_headers": _exactly(*_TOLD_TO_CLIENTS),
+            "allowed_client_headers_on_success": _exactly(TRANSACTION_ID),
             "dynamic_metadata_from_headers": _exactly(*_METADATA),
         },
     }

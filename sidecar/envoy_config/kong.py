@@ -40,7 +40,7 @@ class Gateway:
         upstreams: One for each service that a route leads to.
         routes: In the order in which they are to be tried.
         key_names: Every name under which a plugin looks for a key.
-        logged_headers: Headers by which analytics identifies users and companies.
+        logged_headers: Headers that analytics reads: who calls, and which version of the API.
         skipped: One line for each route left out, with the reason.
     """
 
@@ -79,7 +79,9 @@ def gateway(
         routes=by_precedence(planned),
         key_names=tuple(_configured(plugins, _KEY_AUTH, ("key_names",))),
         logged_headers=tuple(
-            _configured(plugins, _MOESIF, ("user_id_header", "company_id_header"))
+            _configured(
+                plugins, _MOESIF, ("user_id_header", "company_id_header", "api_version_header")
+            )
         ),
         skipped=tuple(skipped),
     )

@@ -1,11 +1,16 @@
+import json
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
 from analytics.application_id import ApplicationId
 from analytics.config import MoesifConfig
 from analytics.config_fields import CONFIG_FIELDS, parse_moesif_config
+from analytics.config_kinds import FieldKind
 from analytics.errors import ConfigError
+from analytics.skip_rules import SkipRule
 
 # Every field of Kong's schema with its default there.
 KONG_DEFAULTS = {
@@ -39,7 +44,26 @@ KONG_DEFAULTS = {
     "enable_compression": False,
     "debug": False,
 }
-OURS = {"batch_max_wait": 2000, "trust_consumer_headers": False, "trust_client_ip_headers": False}
+OURS = {
+    "batch_max_wait": 2000,
+    "api_version_header": None,
+    "metadata": None,
+    "direction": "Incoming",
+    "outgoing_log_names": [],
+    "skip": [],
+    "trust_client_ip_headers": False,
+    "trust_consumer_headers": False,
+    "user_id_from": None,
+    "company_id_from": None,
+    "jwt_payload_in_metadata": None,
+    "user_id_certificate_field": None,
+    "company_id_certificate_field": None,
+}
+_SOURCES = (
+    "expected custom_id, username, id, tags:<prefix> or metadata:<member>, "
+    "or several separated by commas"
+)
+_NOT_RE2 = "not a regular expression that RE2 can search for"
 
 
 def problems_of(**config: object) -> dict[str, object]:
@@ -98,7 +122,39 @@ WRONG: dict[str, tuple[str, object, object]] = {
     "no queue": ("event_queue_size", 0, "value must be greater than 0"),
     "no time": ("send_timeout", -1, "value must be greater than 0"),
     "not a number": ("send_timeout", float("nan"), "expected an integer"),
-    "for ever": ("send_timeout", 2**40, "value should be between 1 and 2147483646"),
+    "for ever": ("send_timeout", 2**40, "value should be between 1 and 600000"),
+    "no source": ("company_id_from", "team", _SOURCES),
+    "a source without its prefix": ("company_id_from", "tags:", _SOURCES),
+    "a source with too much": ("user_id_from", "custom_id:x", _SOURCES),
+    "an empty source": ("user_id_from", "custom_id,", _SOURCES),
+    "no field of a certificate": (
+        "user_id_certificate_field",
+        "serial",
+        "expected uri_san, dns_san, subject or subject.<attribute>",
+    ),
+    "no direction": (
+        "direction",
+        "incoming",
+        "expected one of: Incoming, Outgoing, Internal",
+    ),
+    "text for metadata": ("metadata", "team", "expected a map"),
+    "metadata that are no JSON": ("metadata", {"team": object()}, "expected a map"),
+    "long metadata": ("metadata", {"x": "y" * 9000}, "length must be at most 8192"),
+    "a rule that is none": ("skip", ["/healthz"], ["expected a record"]),
+    "a rule that says nothing": (
+        "skip",
+        [{"path": None}],
+        ["at least one of these fields must be non-empty: method, path, status, user_agent"],
+    ),
+    "an unknown condition": (
+        "skip",
+        [{"path": "/"}, {"host": "x"}],
+        [None, {"host": "unknown field"}],
+    ),
+    "no expression": ("skip", [{"path": "("}], [{"path": _NOT_RE2}]),
+    "an expression that cannot be fast": ("skip", [{"path": "(?=x)"}], [{"path": _NOT_RE2}]),
+    "a number for an expression": ("skip", [{"status": 404}], [{"status": "expected a string"}]),
+    "too many rules": ("skip", [{"path": "/"}] * 101, "length must be at most 100"),
     "number for text": ("user_id_header", 1, "expected a string"),
     "text for a boolean": ("debug", "true", "expected a boolean"),
     "text for an array": ("request_query_masks", "token", "expected an array"),
@@ -145,3 +201,50 @@ def test_all_problems_are_told_at_once() -> None:
 
 def test_a_configuration_does_not_show_the_application_id() -> None:
     assert "s3cret" not in repr(parse_moesif_config({"application_id": "s3cret"}))
+
+
+def test_rules_and_names_of_ours_are_read() -> None:
+    config = parse_moesif_config(
+        {
+            "application_id": "app",
+            "skip": [{"path": "^/healthz$", "status": None}, {"user_agent": "kube-probe"}],
+            "company_id_from": "tags:company:, custom_id",
+            "user_id_certificate_field": "subject.CN",
+            "metadata": {"region": "eu", "tier": 1},
+            "jwt_payload_in_metadata": "",
+        }
+    )
+    assert config.skip == (SkipRule(path="^/healthz$"), SkipRule(user_agent="kube-probe"))
+    assert config.company_id_from == "tags:company:, custom_id"
+    assert config.metadata == {"region": "eu", "tier": 1}
+    assert config.jwt_payload_in_metadata is None
+
+
+ROW = re.compile(
+    r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) ?\| (Kong|ours) \| (.*) \|$", re.MULTILINE
+)
+
+
+def values_of(kind: FieldKind) -> str:
+    """Return how the documentation names the values that a field may have."""
+    if kind.between:
+        return "{} to {}".format(*kind.between)
+    values = ", ".join(f"`{value}`" for value in kind.one_of or kind.members)
+    return f"records of {values}" if kind.members else values
+
+
+def test_the_documentation_has_a_row_for_every_field() -> None:
+    documented = ROW.findall((Path(__file__).parents[2] / "docs/moesif.md").read_text())
+    kong = KONG_DEFAULTS.keys() | {"application_id"}
+    expected = [
+        (
+            name,
+            field.kind.type,
+            "required" if field.required else f"`{json.dumps(field.default)}`",
+            values_of(field.kind),
+            "Kong" if name in kong else "ours",
+            field.doc,
+        )
+        for name, field in CONFIG_FIELDS.items()
+    ]
+    assert documented == expected

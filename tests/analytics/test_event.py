@@ -84,6 +84,8 @@ def test_the_metadata_say_what_envoy_and_authsvc_know() -> None:
         request_id=ID,
         tls_version="TLSv1.3",
         server_name="api.example.com",
+        peer_subject="CN=billing",
+        peer_uris=("spiffe://acme/billing",),
         tags={"env": "prod"},
         verdict=verdict(consumer_id="c", username="u", credential_id="k", anonymous=True),
     )
@@ -111,10 +113,57 @@ def test_the_metadata_say_what_envoy_and_authsvc_know() -> None:
         "request_id": ID,
         "tls_version": "TLSv1.3",
         "server_name": "api.example.com",
+        "peer_subject": "CN=billing",
+        "peer_uris": ("spiffe://acme/billing",),
         "node": "envoy-1",
         "log_name": "analytics",
         "tags": {"env": "prod"},
     }
+
+
+def test_metadata_of_the_configuration_are_in_every_event_and_go_before_ours() -> None:
+    metadata = make(record(route="orders"), metadata={"route": "mine", "region": {"name": "eu"}})
+    assert metadata["metadata"]["route"] == "mine"
+    assert metadata["metadata"]["region"] == {"name": "eu"}
+
+
+def test_the_credentials_id_is_the_session_and_the_key_is_not() -> None:
+    assert make(record(verdict=verdict(credential_id="k-1")))["session_token"] == "k-1"
+    assert "session_token" not in make(record(request_headers={"authorization": "Bearer x"}))
+
+
+def test_a_request_tells_the_version_of_the_api() -> None:
+    told = record(request_headers={"x-api-version": "2"})
+    assert make(told, api_version_header="X-Api-Version")["request"]["api_version"] == "2"
+    assert make(record(), api_version_header="X-Api-Version")["request"]["api_version"] == "1.0"
+    assert make(told)["request"]["api_version"] == "1.0"
+
+
+def test_a_key_is_no_version() -> None:
+    told = record(request_headers={"my-key": KEY})
+    assert KEY not in repr(make(told, api_version_header="My-Key"))
+
+
+def test_the_direction_is_that_of_the_configuration_or_of_the_log() -> None:
+    egress = Sender(log_name="egress")
+    assert make(record(), sender=egress)["direction"] == "Incoming"
+    assert make(record(), direction="Internal")["direction"] == "Internal"
+    assert make(record(), sender=egress, outgoing_log_names=["egress"])["direction"] == "Outgoing"
+
+
+def test_the_trace_of_a_request_is_that_of_its_event() -> None:
+    trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    event = make(record(request_headers={"b3": f"{trace}-{span}-1-{span}"}))
+    assert event["trace_id"] == event["metadata"]["trace_id"] == trace
+    assert event["span"] == {"id": span, "parent_id": span}
+    assert event["metadata"]["span_id"] == span
+
+
+def test_tags_of_the_log_name_the_subscription_and_the_action() -> None:
+    tags = {"subscription_id": "sub-1", "action_name": "Order", "env": "prod"}
+    event = make(record(tags=tags))
+    assert (event["subscription_id"], event["action_name"]) == ("sub-1", "Order")
+    assert event["metadata"]["tags"] == tags
 
 
 URIS: dict[str, tuple[dict[str, Any], str]] = {

@@ -18,11 +18,12 @@ def identify(
     response: dict[str, str] | None = None,
     said: Verdict | None = None,
     credential_names: tuple[str, ...] = (),
+    **seen: Any,
 ) -> Identity:
     parsed = parse_moesif_config({"application_id": "app"} | (config or {}))
     identifier = Identifier(parsed, CredentialNames(credential_names))
     return identifier.identify(
-        record(request_headers=request or {}, response_headers=response or {}, verdict=said)
+        record(request_headers=request or {}, response_headers=response or {}, verdict=said, **seen)
     )
 
 
@@ -38,6 +39,8 @@ USER_SOURCES: dict[str, dict[str, Any]] = {
     "custom id": {"said": {"custom_id": "custom id"}},
     "username": {"said": {"username": "username"}},
     "consumer id": {"said": {"consumer_id": "consumer id"}},
+    "jwt_authn": {"seen": {"jwt_payloads": {"payload": {"sub": "jwt_authn"}}}},
+    "certificate": {"seen": {"peer_uris": ("certificate",)}},
     "logged custom id": {"request": {"x-consumer-custom-id": "logged custom id"}},
     "logged username": {"request": {"x-consumer-username": "logged username"}},
     "logged id": {"request": {"x-consumer-id": "logged id"}},
@@ -49,15 +52,21 @@ USER_SOURCES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("first", USER_SOURCES)
 def test_the_first_source_of_a_user_wins(first: str) -> None:
     names = list(USER_SOURCES)
-    known: dict[str, dict[str, str]] = {"said": {}, "request": {}, "response": {}}
+    known: dict[str, dict[str, Any]] = {"said": {}, "seen": {}, "request": {}, "response": {}}
     for name in names[names.index(first) :]:
         for part, members in USER_SOURCES[name].items():
             known[part] |= members
     identity = identify(
-        {"user_id_header": "X-User", "trust_consumer_headers": True},
+        {
+            "user_id_header": "X-User",
+            "trust_consumer_headers": True,
+            "jwt_payload_in_metadata": "payload",
+            "user_id_certificate_field": "uri_san",
+        },
         request=known["request"],
         response=known["response"],
         said=verdict(**known["said"]),
+        **known["seen"],
     )
     assert identity.user_id == first
 
@@ -65,6 +74,8 @@ def test_the_first_source_of_a_user_wins(first: str) -> None:
 COMPANY_SOURCES: dict[str, dict[str, Any]] = {
     "verdict": {"said": verdict(company_id="verdict")},
     "request header": {"request": {"x-company": "request header"}},
+    "jwt_authn": {"jwt_payloads": {"payload": {"org": "jwt_authn"}}},
+    "certificate": {"peer_subject": "CN=x,O=certificate"},
     "token": {"request": bearer(sub="u", org="token")},
     "response header": {"response": {"x-company": "response header"}},
 }
@@ -76,8 +87,13 @@ def test_the_first_source_of_a_company_wins(first: str) -> None:
     known: dict[str, Any] = {"request": {}, "response": {}, "said": None}
     for name in reversed(names[names.index(first) :]):
         for part, value in COMPANY_SOURCES[name].items():
-            known[part] = known[part] | value if isinstance(value, dict) else value
-    config = {"company_id_header": "X-Company", "authorization_company_id_field": "org"}
+            known[part] = known.get(part, {}) | value if isinstance(value, dict) else value
+    config = {
+        "company_id_header": "X-Company",
+        "authorization_company_id_field": "org",
+        "jwt_payload_in_metadata": "payload",
+        "company_id_certificate_field": "subject.O",
+    }
     assert identify(config, **known).company_id == first
 
 
@@ -124,3 +140,29 @@ def test_blank_values_say_nothing() -> None:
         said=verdict(custom_id=None),
     )
     assert identity.user_id == "fallback"
+
+
+JWT_PAYLOADS: dict[str, tuple[Any, str | None]] = {
+    "a nested claim": ({"payload": {"user": {"id": "u"}}}, "u"),
+    "a claim of this very name": ({"payload": {"user.id": "flat", "user": {"id": "u"}}}, "flat"),
+    "null": ({"payload": {"user": {"id": None}}}, None),
+    "a boolean": ({"payload": {"user.id": True}}, None),
+    "a list": ({"payload": {"user.id": ["a"]}}, None),
+    "another payload": ({"other": {"user.id": "u"}}, None),
+    "no object": ({"payload": "u"}, None),
+    "no token": (None, None),
+}
+
+
+@pytest.mark.parametrize(("payloads", "user"), JWT_PAYLOADS.values(), ids=JWT_PAYLOADS)
+def test_verified_claims_are_read_like_those_of_a_token(payloads: Any, user: str | None) -> None:
+    config = {
+        "jwt_payload_in_metadata": "payload",
+        "authorization_user_id_field": "user.id",
+    }
+    assert identify(config, jwt_payloads=payloads).user_id == user
+
+
+def test_verified_claims_and_certificates_count_only_where_configured() -> None:
+    seen = {"jwt_payloads": {"payload": {"sub": "u"}}, "peer_uris": ("spiffe://x",)}
+    assert identify(**seen) == Identity()

@@ -243,3 +243,13 @@ async def test_a_fault_costs_one_entry_and_shows_nothing_of_it(
     logged = caplog.text + "".join(capsys.readouterr())
     assert "RuntimeError" in logged
     assert "poison" not in logged
+
+
+async def test_what_a_rule_skips_is_no_event_and_counted(metrics: CountingMetrics) -> None:
+    rules = [{"path": "^/healthz$"}, {"status": "^3", "user_agent": "probe"}]
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector, skip=rules)], credential_names=[])
+        it.open_stream().accept(message(entry(**path("healthz?x=1")), entry(**path("orders"))))
+        await arrived(collector, 1)
+    assert paths(collector) == ["orders"]
+    assert metrics.skips == {SkipReason.SKIP_RULE: 1}
