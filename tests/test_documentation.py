@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from analytics.bodies.metrics import BodyOutcome
 from analytics.metrics import DropReason, PostOutcome, SkipReason
 from sidecar.settings import FIELDS
 from sidecar.telemetry import ProcessCounters, Telemetry
@@ -46,13 +47,14 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     assert telemetry.auth
     assert telemetry.admin
     assert telemetry.analytics
+    assert telemetry.bodies
     supervisor = ProcessCounters(tmp_path)
     existing = metrics_of(telemetry._registry) | metrics_of(supervisor._registry)
     rows = METRIC_ROW.findall((ROOT / "docs" / "metrics.md").read_text())
     assert {name: (kind, labels.strip()) for name, kind, labels in rows} == existing
 
 
-@pytest.mark.parametrize("reasons", [DropReason, PostOutcome, SkipReason])
+@pytest.mark.parametrize("reasons", [BodyOutcome, DropReason, PostOutcome, SkipReason])
 def test_every_reason_is_documented(reasons: type[StrEnum]) -> None:
     documented = (ROOT / "docs" / "metrics.md").read_text()
     assert not [reason for reason in reasons if not re.search(rf"\b{reason}\b", documented)]
