@@ -58,6 +58,8 @@ OURS = {
     "jwt_payload_in_metadata": None,
     "user_id_certificate_field": None,
     "company_id_certificate_field": None,
+    "config_refresh_interval": 30000,
+    "enable_governance": True,
 }
 _SOURCES = (
     "expected custom_id, username, id, tags:<prefix> or metadata:<member>, "
