@@ -81,6 +81,7 @@ def load(
     config: Path | None,
     environ: Mapping[str, str],
     flags: Mapping[str, object] = _NO_FLAGS,
+    opens_keys: bool = True,
 ) -> Settings:
     """Read, merge and check the settings.
 
@@ -88,6 +89,7 @@ def load(
         config: The YAML file; None: the one that the environment names, if it does.
         environ: The environment.
         flags: Settings by full name (``authsvc.workers``) that the command line gives.
+        opens_keys: Whether they are for something that needs the root key.
 
     Raises:
         SettingsError: Something is wrong; the text is one line for the operator.
@@ -97,7 +99,7 @@ def load(
     given |= read_environment(environ, FIELDS)
     given |= flags
     settings = _build(given)
-    check(settings)
+    check(settings, opens_keys=opens_keys)
     return settings
 
 

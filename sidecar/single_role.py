@@ -37,13 +37,15 @@ async def run_role(role: Role, settings: Settings, stop: Stop, *, open_role: Ope
         if (address := listeners.get(_DIAGNOSTICS)) is not None:
             pages = Diagnostics(checks=state.checks, metrics=telemetry.page)
             await stack.enter_async_context(serve_diagnostics(pages, address))
-        prepared = await stack.enter_async_context(prepare(settings))
+        prepared = await stack.enter_async_context(
+            prepare(settings, opens_keys=role in NEEDS_ROOT_KEY)
+        )
         spec = ChildSpec(
             role=role,
             worker=0,
             settings=settings,
             database_url=prepared.database_url,
-            root_key=prepared.root_key if role in NEEDS_ROOT_KEY else None,
+            root_key=prepared.root_key,
         )
         task = asyncio.current_task()
         await serve(

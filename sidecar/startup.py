@@ -26,15 +26,17 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Where the database is, and what opens its keyring."""
+    """Where the database is, and what opens its keyring: None for who opens no keys."""
 
     database_url: Secret
-    root_key: Secret
+    root_key: Secret | None
 
 
 @asynccontextmanager
-async def prepare(settings: Settings) -> AsyncIterator[Prepared]:
+async def prepare(settings: Settings, *, opens_keys: bool = True) -> AsyncIterator[Prepared]:
     """Make ready what every role needs; an embedded database runs inside the context.
+
+    Where no keys are to be opened, there need be neither a root key nor a keyring.
 
     Raises:
         SettingsError: A file of the settings cannot be read.
@@ -48,13 +50,7 @@ async def prepare(settings: Settings) -> AsyncIterator[Prepared]:
             await bring_up_to_date(url)
         else:
             await check_schema(url.reveal())
-        async with Database.open(url.reveal(), pool_size=1) as database:
-            root_key = await _root_key(settings, database.keyring)
-            await ensure_keyring(
-                database.keyring,
-                RootKey.from_base64(root_key.reveal()),
-                recovery=read_recovery_key(settings),
-            )
+        root_key = await _opened_keyring(settings, url) if opens_keys else None
         yield Prepared(database_url=url, root_key=root_key)
 
 
@@ -111,6 +107,18 @@ async def existing_root_key(settings: Settings) -> RootKey:
     if given is None:
         given = read_or_generate(Path(settings.data_dir), has_keyring=True)
     return RootKey.from_base64(given.reveal())
+
+
+async def _opened_keyring(settings: Settings, url: Secret) -> Secret:
+    """Make sure that there is a keyring that the root key opens; return the root key."""
+    async with Database.open(url.reveal(), pool_size=1) as database:
+        root_key = await _root_key(settings, database.keyring)
+        await ensure_keyring(
+            database.keyring,
+            RootKey.from_base64(root_key.reveal()),
+            recovery=read_recovery_key(settings),
+        )
+    return root_key
 
 
 async def _root_key(settings: Settings, store: KeyringStore) -> Secret:

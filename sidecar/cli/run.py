@@ -35,7 +35,7 @@ def run(config: Path | None, role: str) -> None:
 
     SIGTERM and Ctrl-C drain it; a second one ends it at once.
     """
-    settings = load(config=config, environ=os.environ)
+    settings = load(config=config, environ=os.environ, opens_keys=role != "analytics")
     logs.configure(settings.log, role="supervisor" if role == _ALL else role)
     for warning in warnings(settings):
         _log.warning("settings", problem=warning)

@@ -171,6 +171,13 @@ async def test_one_role_alone_is_one_process(with_database: Operator, role: str)
     assert {line["role"] for line in lines_of(out)} == {role}
 
 
+async def test_analytics_alone_needs_no_root_key(with_database: Operator) -> None:
+    del with_database.environ["KEYRING__ROOT_KEY_FILE"]
+    async with with_database.running("--role", "analytics"):
+        assert "[+] started ok" in await with_database.page("/readyz?verbose")
+    assert "keyring.root_key_file" in await with_database.refused("run", code=2)
+
+
 async def test_a_taken_port_is_named_with_its_setting(with_database: Operator) -> None:
     with closing(socket.create_server(("127.0.0.1", with_database.diagnostics), reuse_port=True)):
         line = await with_database.refused("run", code=2)
