@@ -18,8 +18,8 @@ def check_shape(kind: int, flags: int, stream_id: int, length: int) -> None:
     """Check a frame that is neither HEADERS nor DATA.
 
     Raises:
-        ConnectionFault: No client sends it, it is on a stream and may not, or the other way round, or has a length
-            that it cannot have.
+        ConnectionFault: No client sends it, it is on a stream and may not, or the other way round,
+            or it has a length that it cannot have.
     """
     if kind == frames.PUSH_PROMISE:
         raise ConnectionFault(faults.PROTOCOL_ERROR, "a push of a client")
