@@ -1,0 +1,264 @@
+"""The server on a socket, asked by grpcio's client, which is not ours."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+
+from authsvc.extauthz.fastlane import frames as f
+from authsvc.extauthz.fastlane.calls import Methods, Streaming, Unary
+from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
+from authsvc.extauthz.fastlane.limits import Limits
+from authsvc.extauthz.fastlane.server import Server, listen
+from tests.deadline import eventually
+
+MAX = 100_000
+
+
+class Methodist:
+    """Methods whose answers can be held back."""
+
+    def __init__(self) -> None:
+        self.may_answer = asyncio.Event()
+        self.under_way = 0
+        self.cancelled = 0
+
+    def echo(self, message: bytes) -> bytes:
+        return message
+
+    async def _held(self, message: bytes) -> bytes:
+        self.under_way += 1
+        try:
+            await self.may_answer.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.under_way -= 1
+        return message
+
+    def hold(self, message: bytes) -> object:
+        return self._held(message)
+
+    def fail(self, _message: bytes) -> bytes:
+        raise ValueError("a secret")
+
+    def refuse(self, _message: bytes) -> bytes:
+        raise CallError(Status.NOT_FOUND, "not here: 100 %")
+
+    async def double(self, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for message in messages:
+            yield message * 2
+
+    async def count(self, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for message in messages:
+            wanted = int(message)
+        for number in range(wanted):
+            yield b"%d" % number
+        raise CallError(Status.NOT_FOUND, "no more")
+
+    @property
+    def methods(self) -> Methods:
+        return {
+            b"/test.Service/Echo": Unary(self.echo),
+            b"/test.Service/Hold": Unary(self.hold),
+            b"/test.Service/Fail": Unary(self.fail),
+            b"/test.Service/Refuse": Unary(self.refuse),
+            b"/test.Service/Double": Streaming(self.double),
+            b"/test.Service/Count": Streaming(self.count),
+        }
+
+
+@pytest.fixture
+def served() -> Methodist:
+    return Methodist()
+
+
+@pytest.fixture
+def server(served: Methodist) -> Server:
+    return Server(served.methods, limits=Limits(message_size=MAX))
+
+
+@pytest.fixture
+async def channel(server: Server) -> AsyncIterator[grpc.aio.Channel]:
+    async with listen(server, "127.0.0.1:0") as address, grpc.aio.insecure_channel(address) as made:
+        yield made
+    await server.drain(grace=0.0, limit=0.0)
+
+
+def unary(channel: grpc.aio.Channel, method: str) -> grpc.aio.UnaryUnaryMultiCallable:
+    return channel.unary_unary(f"/test.Service/{method}")
+
+
+async def refused(call: grpc.aio.UnaryUnaryCall) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value
+
+
+async def test_calls_are_answered_many_at_once_and_in_any_size(channel: grpc.aio.Channel) -> None:
+    messages = [b"%d" % number * (number % 50 * 40) for number in range(500)]
+
+    assert await asyncio.gather(*map(unary(channel, "Echo"), messages)) == messages
+    assert await unary(channel, "Echo")(bytes(MAX)) == bytes(MAX)
+
+
+async def test_a_slow_call_does_not_hold_up_the_others(
+    channel: grpc.aio.Channel, served: Methodist
+) -> None:
+    held = unary(channel, "Hold")(b"later")
+    await eventually(lambda: served.under_way == 1, "the call")
+
+    assert await unary(channel, "Echo")(b"now") == b"now"
+    served.may_answer.set()
+    assert await held == b"later"
+
+
+async def test_an_unknown_method_is_unimplemented(channel: grpc.aio.Channel) -> None:
+    assert (await refused(unary(channel, "Missing")(b""))).code() == (grpc.StatusCode.UNIMPLEMENTED)
+
+
+async def test_a_message_above_the_limit_exhausts(channel: grpc.aio.Channel) -> None:
+    error = await refused(unary(channel, "Echo")(bytes(MAX + 1)))
+
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert await unary(channel, "Echo")(b"next") == b"next"
+
+
+async def test_a_compressed_message_is_unimplemented(channel: grpc.aio.Channel) -> None:
+    call = unary(channel, "Echo")(b"a" * 1000, compression=grpc.Compression.Gzip)
+
+    assert (await refused(call)).code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_method_that_fails_says_nothing_of_why(channel: grpc.aio.Channel) -> None:
+    error = await refused(unary(channel, "Fail")(b""))
+
+    assert error.code() == grpc.StatusCode.INTERNAL
+    assert "secret" not in error.details()
+
+
+async def test_a_method_that_refuses_says_why(channel: grpc.aio.Channel) -> None:
+    error = await refused(unary(channel, "Refuse")(b""))
+
+    assert (error.code(), error.details()) == (grpc.StatusCode.NOT_FOUND, "not here: 100 %")
+
+
+async def test_a_deadline_ends_a_call_on_the_server_too(
+    channel: grpc.aio.Channel, served: Methodist
+) -> None:
+    error = await refused(unary(channel, "Hold")(b"", timeout=0.05))
+
+    assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await eventually(lambda: served.under_way == 0, "its end")
+
+
+async def test_a_call_that_is_taken_back_is_cancelled(
+    channel: grpc.aio.Channel, served: Methodist
+) -> None:
+    call = unary(channel, "Hold")(b"")
+    await eventually(lambda: served.under_way == 1, "the call")
+
+    call.cancel()
+
+    await eventually(lambda: served.cancelled == 1, "its end")
+
+
+async def test_a_connection_that_is_lost_cancels_its_calls(
+    channel: grpc.aio.Channel, served: Methodist
+) -> None:
+    call = unary(channel, "Hold")(b"")
+    await eventually(lambda: served.under_way == 1, "the call")
+
+    await channel.close()
+
+    await eventually(lambda: served.cancelled == 1, "its end")
+    assert call.cancelled()
+
+
+async def test_streams_go_both_ways(channel: grpc.aio.Channel) -> None:
+    call = channel.stream_stream("/test.Service/Double")()
+    for number in range(5):
+        await call.write(b"%d" % number)
+        assert await call.read() == b"%d" % number * 2
+    await call.write(bytes(MAX))
+    assert await call.read() == bytes(2 * MAX)
+    await call.done_writing()
+
+    assert await call.read() == grpc.aio.EOF
+    assert await call.code() == grpc.StatusCode.OK
+
+
+async def test_a_stream_can_end_with_a_status(channel: grpc.aio.Channel) -> None:
+    call = channel.unary_stream("/test.Service/Count")(b"3")
+    found = []
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        found.extend([message async for message in call])
+
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_draining_finishes_what_is_under_way(served: Methodist, server: Server) -> None:
+    async with listen(server, "127.0.0.1:0") as address:
+        channel = grpc.aio.insecure_channel(address)
+        held = unary(channel, "Hold")(b"held")
+        await eventually(lambda: served.under_way == 1, "the call")
+
+    draining = asyncio.create_task(server.drain(grace=0.05))
+    await asyncio.sleep(0)
+    assert not draining.done()
+    served.may_answer.set()
+
+    assert await held == b"held"
+    await draining
+    assert server.connections == 0
+    await channel.close()
+
+
+async def test_draining_ends_what_takes_too_long(served: Methodist, server: Server) -> None:
+    async with listen(server, "127.0.0.1:0") as address:
+        channel = grpc.aio.insecure_channel(address)
+        held = unary(channel, "Hold")(b"held")
+        await eventually(lambda: served.under_way == 1, "the call")
+
+    await server.drain(grace=0.0, limit=0.05)
+
+    assert (await refused(held)).code() in {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.CANCELLED,
+    }
+    assert served.cancelled == 1
+    await channel.close()
+
+
+async def test_a_unix_socket_serves_too(server: Server, tmp_path: Path) -> None:
+    address = f"unix:{tmp_path}/check.sock"
+    async with listen(server, address) as bound, grpc.aio.insecure_channel(address) as channel:
+        assert bound == address
+        assert await unary(channel, "Echo")(b"hi") == b"hi"
+    await server.drain(grace=0.0, limit=0.0)
+
+
+async def test_two_servers_share_a_port(served: Methodist, server: Server) -> None:
+    async with (
+        listen(server, "127.0.0.1:0") as address,
+        listen(Server(served.methods, limits=Limits()), address) as same,
+    ):
+        assert same == address
+
+
+async def test_what_is_not_http2_is_told_so_and_closed(server: Server) -> None:
+    async with listen(server, "127.0.0.1:0") as address:
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n")
+
+        said = await reader.read()
+
+        assert f.frame_header(0, f.GOAWAY, 0, 0)[3:4] in said
+        writer.close()
+        await writer.wait_closed()
+    await eventually(lambda: server.connections == 0, "the end of the connection")
