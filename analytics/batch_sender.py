@@ -15,6 +15,7 @@ from analytics.breaker import Breaker
 from analytics.collector import Answer, Collector, Payload, Target, outcome_of
 from analytics.errors import CollectorUnreachableError
 from analytics.metrics import AnalyticsMetrics, PostOutcome
+from analytics.send_rate import SendRate
 
 _SETTLED = frozenset({PostOutcome.ACCEPTED, PostOutcome.SPLIT, PostOutcome.REJECTED})
 _HURRIED_PAUSE = 0.25  # seconds, the longest between tries while the process stops
@@ -51,6 +52,7 @@ class BatchSender:
         self._is_asked_to_wait = False
         self._hurry = asyncio.Event()
         self._is_failing = False
+        self._rate = SendRate()
 
     def hurry(self) -> None:
         """Try again at once: something changed that may help."""
@@ -61,6 +63,16 @@ class BatchSender:
         self._stopping = True
         if not self._is_asked_to_wait:
             self._hurry.set()
+
+    async def pace(self, events: int, *, rate: Callable[[], int | None]) -> None:
+        """Wait until so many events may go, by a rate that is asked for again when it may change.
+
+        The rate is also kept to while stopping.
+        """
+        while (seconds := self._rate.wait(rate())) > 0:
+            self._hurry.clear()
+            await self._wait(seconds, self._hurry)
+        self._rate.spend(events)
 
     async def send(
         self,

@@ -28,6 +28,7 @@ class MoesifConfig:
     batch_max_wait: int = 2000  # ours: how long an event waits for its batch to fill
     event_queue_size: int = 1_000_000  # events; the queue is bounded in bytes as well
     enable_compression: bool = False  # gzip: every version of the collector opens it
+    max_send_rate: int | None = None  # ours: events a second
 
     # What an event says.
     api_version: str | None = "1.0"

@@ -117,6 +117,10 @@ _KINDS: dict[str, tuple[FieldKind, str]] = {
         "So many events of one application id may wait; then the oldest are dropped.",
     ),
     "enable_compression": (kinds.BOOLEAN, "Whether batches are sent as gzip."),
+    "max_send_rate": (
+        kinds.whole_number(1, 1_000_000),
+        "At most so many events a second go to the collector, on average; null: no limit.",
+    ),
     "api_version": (kinds.NAME, "The version of your API, in every event."),
     "api_version_header": (
         kinds.HEADER_NAME,

@@ -46,11 +46,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How the events of one application id are queued and sent."""
+    """How the events of one application id are queued and sent.
+
+    At most ``max_rate`` events go in a second; None: as many as the collector takes.
+    """
 
     target: Target
     limits: QueueLimits
     compress: bool
+    max_rate: int | None = None
 
 
 class Delivery:
@@ -209,6 +213,7 @@ class Delivery:
     async def _run(self) -> None:
         await self._shelf.looked()
         while (batch := await self.queue.take()) is not None:
+            await self._sender.pace(batch.remaining, rate=lambda: self._settings.max_rate)
             await self._deliver(batch)
 
     async def _deliver(self, batch: QueuedBatch) -> None:

@@ -158,4 +158,5 @@ def _settings(config: MoesifConfig) -> DeliverySettings:
             batch_wait=config.batch_max_wait / 1000,
         ),
         compress=config.enable_compression,
+        max_rate=config.max_send_rate,
     )

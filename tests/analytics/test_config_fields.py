@@ -46,6 +46,7 @@ KONG_DEFAULTS = {
 }
 OURS = {
     "batch_max_wait": 2000,
+    "max_send_rate": None,
     "api_version_header": None,
     "metadata": None,
     "direction": "Incoming",
@@ -125,6 +126,7 @@ WRONG: dict[str, tuple[str, object, object]] = {
     "no time": ("send_timeout", -1, "value must be greater than 0"),
     "not a number": ("send_timeout", float("nan"), "expected an integer"),
     "for ever": ("send_timeout", 2**40, "value should be between 1 and 600000"),
+    "no rate": ("max_send_rate", 0, "value must be greater than 0"),
     "no source": ("company_id_from", "team", _SOURCES),
     "a source without its prefix": ("company_id_from", "tags:", _SOURCES),
     "a source with too much": ("user_id_from", "custom_id:x", _SOURCES),
@@ -214,12 +216,14 @@ def test_rules_and_names_of_ours_are_read() -> None:
             "user_id_certificate_field": "subject.CN",
             "metadata": {"region": "eu", "tier": 1},
             "jwt_payload_in_metadata": "",
+            "max_send_rate": 20.0,
         }
     )
     assert config.skip == (SkipRule(path="^/healthz$"), SkipRule(user_agent="kube-probe"))
     assert config.company_id_from == "tags:company:, custom_id"
     assert config.metadata == {"region": "eu", "tier": 1}
     assert config.jwt_payload_in_metadata is None
+    assert config.max_send_rate == 20
 
 
 ROW = re.compile(

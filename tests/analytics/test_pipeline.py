@@ -253,3 +253,18 @@ async def test_what_a_rule_skips_is_no_event_and_counted(metrics: CountingMetric
         await arrived(collector, 1)
     assert paths(collector) == ["orders"]
     assert metrics.skips == {SkipReason.SKIP_RULE: 1}
+
+
+async def test_no_more_events_go_than_the_rate_allows(metrics: CountingMetrics) -> None:
+    async with Collector() as collector, pipeline(metrics, stop_seconds=0.1) as it:
+        it.configure([scoped(collector, max_send_rate=1, batch_size=2)], credential_names=[])
+        stream = it.open_stream()
+        stream.accept(message(*(entry(**path(number)) for number in range(4))))
+        await arrived(collector, 2)
+        it.configure([scoped(collector, batch_size=2)], credential_names=[])
+        await arrived(collector, 4)
+        it.configure([scoped(collector, max_send_rate=1, batch_size=2)], credential_names=[])
+        stream.accept(message(*(entry(**path(number)) for number in range(4, 8))))
+        await arrived(collector, 6)
+    assert len(collector.events) == 6
+    assert metrics.drops == {DropReason.SHUTDOWN: 2}
