@@ -89,8 +89,14 @@ async def _ask(login: VaultLogin, question: Callable[[Any], T]) -> T:
 
 def _answer(login: VaultLogin, question: Callable[[Any], T]) -> T:
     with requests.Session() as session:
+        session.hooks["response"].append(_refuse_redirect)
         client = hvac.Client(
-            url=login.url, token=login.token.reveal(), timeout=_SECONDS, session=session
+            url=login.url,
+            token=login.token.reveal(),
+            timeout=_SECONDS,
+            session=session,
+            # On a redirect the library would take the token along, to whatever host.
+            allow_redirects=False,
         )
         try:
             return question(client)
@@ -109,3 +115,12 @@ def _answer(login: VaultLogin, question: Callable[[Any], T]) -> T:
             raise StartupError(
                 "keyring.vault_url: what answers there is no vault of this kind"
             ) from None
+
+
+def _refuse_redirect(response: requests.Response, **_options: object) -> None:
+    if response.is_redirect:
+        response.close()
+        raise StartupError(
+            "keyring.vault_url: the vault sends us to another address, which does not get the"
+            " token; name the server that answers itself"
+        )

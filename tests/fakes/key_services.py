@@ -17,11 +17,15 @@ BLOB = base64.b64encode(b"opaque to us").decode()
 
 
 class KeyService:
-    """What is asked is noted; ``broken`` makes every answer that status."""
+    """What is asked is noted; ``broken`` makes every answer that status.
+
+    With ``elsewhere`` a vault's answer is a redirect to that URL.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.broken: int | None = None
+        self.elsewhere: str | None = None
         self.secret: dict[str, object] = {"root_key": ROOT_KEY, "number": 5}
         self.asked: list[str] = []
 
@@ -60,6 +64,9 @@ class KeyService:
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         self.asked.append(f"{request.method} {request.path}")
+        if self.elsewhere is not None:
+            location = f"{self.elsewhere}{request.path}"
+            return web.Response(status=307, headers={"Location": location})
         if self.broken is not None:
             return web.json_response({"errors": ["Vault is sealed"]}, status=self.broken)
         if request.headers.get("X-Vault-Token") != TOKEN:

@@ -62,6 +62,18 @@ async def test_without_a_word_of_one_there_is_none() -> None:
     assert await fetch_root_key(Settings()) is None
 
 
+@pytest.mark.parametrize("source", ["vault-kv", "vault-transit"])
+async def test_a_vaults_token_follows_no_redirect(
+    service: KeyService, tmp_path: Path, source: str
+) -> None:
+    async with key_service() as other:
+        service.elsewhere = other.url
+        with pytest.raises(StartupError, match="sends us to another address"):
+            await fetch_root_key(Settings(keyring=keyring(source, service, tmp_path)))
+    assert service.asked
+    assert not other.asked
+
+
 @pytest.mark.parametrize("source", OUTSIDE)
 async def test_a_source_that_fails_may_be_asked_again(
     service: KeyService, tmp_path: Path, source: str
