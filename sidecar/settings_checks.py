@@ -7,6 +7,7 @@ not stay so.  Neither shows a value.
 import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from authsvc.errors import PolicyError, RecoveryKeyError, RootKeyError
@@ -15,6 +16,7 @@ from authsvc.recovery_key import RecoveryKey
 from authsvc.root_key import RootKey
 from sidecar.address import Address, TcpAddress, UnixAddress, is_loopback, parse_address
 from sidecar.errors import SettingsError
+from sidecar.root_key_file import NAME as GENERATED
 from sidecar.secret import Secret
 from sidecar.secret_file import is_open_to_others, read_secret
 from sidecar.settings_fields import Field, fields_of
@@ -52,6 +54,8 @@ def warnings(settings: Settings) -> Iterator[str]:
         path = value_of(settings, name)
         if isinstance(path, str) and is_open_to_others(path):
             yield f"{name}: the file is open to other users; make it 0600"
+    if is_open_to_others(str(Path(settings.data_dir) / GENERATED)):
+        yield f"data_dir: {GENERATED} in it is open to other users; make it 0600"
     if _vault_in_clear(settings):
         yield "keyring.vault_url: the root key travels in clear; use https"
     if settings.declarative_config:

@@ -10,6 +10,7 @@ from authsvc.errors import RootKeyError
 from authsvc.root_key import RootKey
 from sidecar.errors import StartupError
 from sidecar.root_key_file import NAME, read_or_generate
+from sidecar.settings import Settings, warnings
 
 
 def test_a_key_is_generated_for_its_owner_only(tmp_path: Path) -> None:
@@ -50,3 +51,13 @@ def test_who_comes_second_gets_the_first_ones_key(tmp_path: Path) -> None:
 def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match=r"root\.key: No such file"):
         read_or_generate(tmp_path / "nowhere", has_keyring=False)
+
+
+def test_one_that_others_may_read_is_told_like_a_file_that_was_named(tmp_path: Path) -> None:
+    read_or_generate(tmp_path, has_keyring=False)
+    settings = Settings(data_dir=str(tmp_path))
+    assert not list(warnings(settings))
+    (tmp_path / NAME).chmod(0o640)
+    assert list(warnings(settings)) == [
+        "data_dir: root.key in it is open to other users; make it 0600"
+    ]
