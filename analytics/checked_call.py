@@ -1,14 +1,13 @@
 """A request while it is being checked, as governance looks at it: read only where a rule asks."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from analytics.body_members import BodyMembers
 from analytics.client_ip import UNKNOWN, client_ip
 from analytics.record import Verdict
 
-_GRAPHQL = "application/graphql"
 _NONE: Mapping[str, str] = {}
 
 
@@ -81,49 +80,18 @@ class CheckedCall:
         return self.request_headers.get(name)
 
     def body_member(self, name: str) -> str | None:
-        """Return a member of the body as text: by this very name, else by a path with dots."""
-        members = self._members
-        if name in members or "." not in name:
-            return _as_text(members.get(name))
-        found: Any = members
-        for step in name.split("."):
-            found = found.get(step) if isinstance(found, dict) else None
-        return _as_text(found)
+        """Return a member of the body as text."""
+        return self._members.text(name)
 
     @cached_property
-    def _members(self) -> Mapping[str, Any]:
-        return read_members(self.header("content-type") or "", self._body)
+    def _members(self) -> BodyMembers:
+        return BodyMembers(self.header("content-type") or "", self._body)
 
     def _scheme(self) -> str:
         for name in ("x-forwarded-proto", ":scheme"):
             if (scheme := self.header(name)) in {"http", "https"}:
                 return str(scheme)
         return "http"
-
-
-def read_members(content_type: str, body: bytes | None) -> Mapping[str, Any]:
-    """Return the members of a JSON object, or the ``query`` of a GraphQL document; never raises.
-
-    Numbers are texts of their digits: none is too large to be read.
-    """
-    if not body:
-        return {}
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == _GRAPHQL:
-        return {"query": body.decode("utf-8", "replace")}
-    if "json" not in media_type:
-        return {}
-    try:
-        members = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)
-    except (ValueError, RecursionError):  # both come with what strangers send
-        return {}
-    return members if isinstance(members, dict) else {}
-
-
-def _as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False)
 
 
 class _Headers(Mapping[str, str]):

@@ -16,7 +16,7 @@ from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
 from analytics.bodies.rendering import BodyRenderer
 from analytics.client_ip import client_ip
 from analytics.config import MoesifConfig
-from analytics.identify import Identifier
+from analytics.identify import Identifier, Identity
 from analytics.masking import CredentialNames, Masking
 from analytics.record import AccessRecord, Sender
 from analytics.trace import Trace, find_trace
@@ -54,16 +54,32 @@ class EventMaker:
         """Tell whether the event of a request is to have bodies, if there are any."""
         return self._bodies.wants(record)
 
+    def identify(self, record: AccessRecord) -> Identity:
+        """Return who made a request."""
+        # Not of what is shown: whoever is identified by a masked header stays identified.
+        return self._identifier.identify(record)
+
     def make(
         self,
         record: AccessRecord,
         sender: Sender,
         transaction_id: str,
         bodies: Bodies = NO_BODIES,
+        *,
+        identity: Identity | None = None,
+        weight: int = 1,
     ) -> Event:
-        """Return the event of a request, with everything masked that must be."""
-        # Whoever is identified by a masked header stays identified.
-        identity = self._identifier.identify(record)
+        """Return the event of a request, with everything masked that must be.
+
+        Args:
+            record: The request.
+            sender: The Envoy that logged it.
+            transaction_id: Tells the event from all others.
+            bodies: What is known of its bodies.
+            identity: Who made it, where that is known already.
+            weight: For how many events it stands.
+        """
+        identity = identity or self.identify(record)
         trace = find_trace(record.request_headers)
         tags = self._masking.tags(record.tags) if record.tags else record.tags
         event: Event = {
@@ -75,7 +91,7 @@ class EventMaker:
             "session_token": record.verdict.credential_id if record.verdict else None,
             "transaction_id": transaction_id,
             "direction": "Outgoing" if sender.log_name in self._outgoing else self._direction,
-            "weight": 1,
+            "weight": weight,
             "blocked_by": record.verdict.blocked_by if record.verdict else None,
             "action_name": tags.get("action_name") or None,
             "trace_id": trace.trace_id if trace else None,

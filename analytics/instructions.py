@@ -31,3 +31,6 @@ class Instructions:
     def cohorts(self) -> Cohorts | None:
         """Who is in which cohort; None: nobody knows yet, which is not the same as nobody is."""
         return self.config.cohorts if self.config else None
+
+
+NEVER_TOLD = Instructions()

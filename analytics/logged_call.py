@@ -1,5 +1,7 @@
 """A call that the access log tells of, as sampling looks at it: read only where a rate asks."""
 
+from analytics.bodies.captured import CapturedBody
+from analytics.body_members import BodyMembers
 from analytics.client_ip import UNKNOWN, client_ip
 from analytics.record import AccessRecord
 
@@ -10,13 +12,18 @@ class LoggedCall:
     Args:
         record: The entry.
         trusts_headers: Whether the client's address may be taken from headers.
+        body: Of the request, if Envoy showed it.
     """
 
-    __slots__ = ("_record", "_trusts_headers")
+    __slots__ = ("_body", "_members", "_record", "_trusts_headers")
 
-    def __init__(self, record: AccessRecord, *, trusts_headers: bool) -> None:
+    def __init__(
+        self, record: AccessRecord, *, trusts_headers: bool, body: CapturedBody | None = None
+    ) -> None:
         self._record = record
         self._trusts_headers = trusts_headers
+        self._body = body
+        self._members: BodyMembers | None = None
 
     @property
     def verb(self) -> str | None:
@@ -53,9 +60,13 @@ class LoggedCall:
         """Return a header of the request, if it is among those that are logged."""
         return self._record.request_headers.get(name)
 
-    def body_member(self, _name: str) -> str | None:
-        """Return None: what becomes of an event is decided before its bodies are looked at."""
-        return None
+    def body_member(self, name: str) -> str | None:
+        """Return a member of the request's body as text; one that is packed has none."""
+        if self._body is None or self._body.content_encoding:
+            return None
+        if self._members is None:
+            self._members = BodyMembers(self._body.content_type, self._body.data)
+        return self._members.text(name)
 
     @property
     def _path(self) -> str:

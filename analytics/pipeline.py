@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -31,10 +32,13 @@ from analytics.delivery import Delivery
 from analytics.destinations import Destinations
 from analytics.encoding import encode_event
 from analytics.event import EventMaker, can_be_event
+from analytics.instruction_book import InstructionBook
+from analytics.instructions import NEVER_TOLD, Instructions
 from analytics.masking import CredentialNames
 from analytics.metrics import AnalyticsMetrics, DropReason, SkipReason
 from analytics.record import AccessRecord, Sender
 from analytics.routing import Routing, ScopedConfig, Topology
+from analytics.sampler import Sampler
 from analytics.shelves import Shelves
 from analytics.skip_rules import SkipRules
 from analytics.transaction import TransactionIds
@@ -50,6 +54,7 @@ class _Use:
     """What was made of one configuration."""
 
     skip_rules: SkipRules
+    sampler: Sampler
     events: EventMaker
     delivery: Delivery
 
@@ -66,6 +71,7 @@ class Pipeline:
         shelves: Where events wait on disk; None: they wait in memory only.
         now: The time in nanoseconds since the epoch.
         body_metrics: Who counts bodies.
+        instructions: What Moesif wants sampled; None: everything is sent.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class Pipeline:
         shelves: Shelves | None = None,
         now: Callable[[], int] = time.time_ns,
         body_metrics: BodyMetrics | None = None,
+        instructions: InstructionBook | None = None,
     ) -> None:
         self._metrics = metrics
         self._now = now
@@ -90,6 +97,7 @@ class Pipeline:
             stop_seconds=stop_seconds,
             shelves=shelves or Shelves.without_disk(),
         )
+        self._book = instructions
         self._transactions = TransactionIds()
         self._routing: Routing[_Use] | None = None
         self._held: deque[tuple[AccessRecord, Sender]] = deque()
@@ -132,12 +140,17 @@ class Pipeline:
             return
         credentials = CredentialNames(credential_names)
         self._destinations.configure(scopes)
+        if self._book is not None:
+            self._book.configure(scopes)
         uses = [(scope, self._use(scope.config, credentials)) for scope in scopes]
         self._routing = Routing(uses, topology or Topology())
         self.bodies.configure(Limits.of_configs(scope.config for scope in scopes))
         while self._held:
             self._take(*self._held.popleft())
         self._destinations.report()
+
+    def _instructions(self, config: MoesifConfig) -> Instructions:
+        return NEVER_TOLD if self._book is None else self._book.instructions(config)
 
     def open_stream(self) -> "LogStream":
         """Return what takes the messages of one stream."""
@@ -146,7 +159,12 @@ class Pipeline:
     def _use(self, config: MoesifConfig, credentials: CredentialNames) -> _Use:
         delivery = self._destinations[config.application_id]
         return _Use(
-            SkipRules(config.skip), EventMaker(config, credentials, self._body_metrics), delivery
+            SkipRules(config.skip),
+            Sampler(
+                partial(self._instructions, config), trusts_headers=config.trust_client_ip_headers
+            ),
+            EventMaker(config, credentials, self._body_metrics),
+            delivery,
         )
 
     def _accept(self, message: bytes, sender: Sender) -> Sender:
@@ -197,14 +215,29 @@ class Pipeline:
 
     def _queue(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
         try:
-            event = use.events.make(record, sender, self._transactions.choose(record), bodies)
-            encoded = encode_event(event)
+            encoded = self._encode(record, sender, use, bodies)
         except Exception as error:  # noqa: BLE001 - one entry must not end a stream of thousands
             # The text of the error, or its traceback, may show what is in the entry.
             _log.error("an entry could not become an event", error=type(error).__name__)
             self._drop(DropReason.INTERNAL_ERROR, 1)
         else:
-            use.delivery.offer(encoded)
+            if encoded is not None:
+                use.delivery.offer(encoded)
+
+    def _encode(
+        self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies
+    ) -> bytes | None:
+        """Return the event of an entry, or None: sampling leaves it out."""
+        identity = use.events.identify(record)
+        draw = use.sampler.draw(identity, record, bodies)
+        if draw.left_out_by is not None:
+            self._skip(draw.left_out_by, 1)
+            return None
+        transaction_id = self._transactions.choose(record)
+        event = use.events.make(
+            record, sender, transaction_id, bodies, identity=identity, weight=draw.weight
+        )
+        return encode_event(event)
 
     def _skip(self, reason: SkipReason, entries: int) -> None:
         if entries:

@@ -1,3 +1,4 @@
+from analytics.bodies.captured import CapturedBody
 from analytics.logged_call import LoggedCall
 from tests.fakes.records import record
 
@@ -32,3 +33,12 @@ def test_what_was_not_logged_is_not_there() -> None:
 def test_what_was_logged_is_there() -> None:
     full = call(method="PUT", status=404, request_headers={"a": "b"})
     assert (full.verb, full.status, full.header("a")) == ("PUT", 404, "b")
+
+
+def test_members_of_a_body_that_envoy_showed_are_found() -> None:
+    def body_member(encoding: str) -> str | None:
+        body = CapturedBody(b'{"a": 1}', "application/json", encoding)
+        return LoggedCall(record(), trusts_headers=False, body=body).body_member("a")
+
+    assert body_member("") == "1"
+    assert body_member("gzip") is None
