@@ -189,6 +189,8 @@ def _server(handler: AccessLogHandler, health: HealthHandler) -> grpc.aio.Server
             # Two processes must not share the port unnoticed: each would get half of the streams.
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", MAX_MESSAGE_LENGTH),
+            # Envoy asks often whether we are there; by default that would end the connection.
+            ("grpc.http2.max_ping_strikes", 0),
         ]
     )
     streams: _Methods = {"StreamAccessLogs": grpc.stream_unary_rpc_method_handler(handler.stream)}

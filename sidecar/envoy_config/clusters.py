@@ -14,6 +14,7 @@ from sidecar.envoy_config.plan import EnvoyPlan, Upstream
 AUTHSVC = "tollkeeper_authsvc"
 AUTHSVC_HTTP = "tollkeeper_authsvc_http"
 ANALYTICS = "tollkeeper_analytics"
+BODIES = "tollkeeper_bodies"
 
 Cluster = dict[str, Any]
 
@@ -24,6 +25,7 @@ def clusters(plan: EnvoyPlan) -> list[Cluster]:
         *([_authsvc(plan.authsvc)] if plan.authsvc else []),
         *([_authsvc_http(plan.authsvc_http)] if plan.authsvc_http else []),
         *([_analytics(plan.analytics)] if plan.analytics else []),
+        *([_bodies(plan.analytics)] if plan.analytics and _captures(plan) else []),
         *(_upstream(upstream, trusted_ca=plan.trusted_ca) for upstream in plan.upstreams),
     ]
 
@@ -64,6 +66,22 @@ def _analytics(address: Address) -> Cluster:
         # Envoy's buffer; otherwise Envoy loses them and counts them as written.
         "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
         "health_checks": [_health_check("envoy.service.accesslog.v3.AccessLogService", interval=1)],
+    }
+
+
+def _captures(plan: EnvoyPlan) -> bool:
+    return any(route.captures.anything for route in plan.routes)
+
+
+def _bodies(address: Address) -> Cluster:
+    return {
+        # As for the log, but for two things: bodies must not take its place, and a connection on
+        # which analytics hangs is closed soon, because a full one holds up what it observes.
+        **_analytics(address),
+        "name": BODIES,
+        "load_assignment": _cluster(BODIES, address, connect_timeout=0.25)["load_assignment"],
+        "typed_extension_protocol_options": _http2(ping_every=1, ping_timeout=1),
+        "circuit_breakers": _breakers(requests=1_000, retries=1),
     }
 
 
@@ -110,8 +128,8 @@ def _breakers(*, requests: int, retries: int) -> dict[str, Any]:
     return {"thresholds": [limits]}
 
 
-def _http2() -> dict[str, Any]:
-    keepalive = {"interval": "30s", "timeout": "5s"}
+def _http2(*, ping_every: int = 30, ping_timeout: int = 5) -> dict[str, Any]:
+    keepalive = {"interval": f"{ping_every}s", "timeout": f"{ping_timeout}s"}
     options = {"http2_protocol_options": {"connection_keepalive": keepalive}}
     return {
         "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(

@@ -13,7 +13,14 @@ from sidecar.envoy_config.admin_source import fetch_gateway
 from sidecar.envoy_config.body_use import body_use
 from sidecar.envoy_config.bootstrap import render
 from sidecar.envoy_config.kong import Gateway
-from sidecar.envoy_config.plan import TRUSTED_CA, BodyUse, EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import (
+    TRUSTED_CA,
+    BodyUse,
+    Capture,
+    EnvoyPlan,
+    PlannedRoute,
+    Upstream,
+)
 from sidecar.envoy_config.targets import target_of
 from sidecar.errors import SettingsError
 from sidecar.secret_file import read_secret
@@ -40,6 +47,11 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     default="http",
     show_default=True,
     help="How --upstream is spoken to; grpc is HTTP/2 without TLS.",
+)
+@click.option(
+    "--capture-bodies",
+    is_flag=True,
+    help="With --upstream: show bodies to analytics, for a moesif plugin that captures them.",
 )
 @click.option(
     "--listen",
@@ -95,6 +107,7 @@ def envoy_config(
     config: Path | None,
     upstream: Address | None,
     upstream_protocol: str,
+    capture_bodies: bool,
     admin_url: str | None,
     token_file: str | None,
     **planned: Any,
@@ -105,7 +118,10 @@ def envoy_config(
     """
     settings = load(config=config, environ=os.environ)
     if upstream is not None:
-        served = _catch_all(upstream, upstream_protocol, _default(settings))
+        capture = Capture(request=capture_bodies, response=capture_bodies)
+        served = _catch_all(upstream, upstream_protocol, _default(settings), capture)
+    elif capture_bodies:
+        raise click.UsageError("--capture-bodies goes with --upstream: else the plugins say it")
     else:
         served = _asked(settings, admin_url, token_file)
     for reason in served.skipped:
@@ -115,7 +131,9 @@ def envoy_config(
     click.echo(render(_plan(settings, served, **planned)), nl=False)
 
 
-def _catch_all(address: Address, protocol: str, default: KeyAuthConfig | None) -> Gateway:
+def _catch_all(
+    address: Address, protocol: str, default: KeyAuthConfig | None, capture: Capture
+) -> Gateway:
     upstream = Upstream(
         name="upstream",
         address=address,
@@ -129,6 +147,7 @@ def _catch_all(address: Address, protocol: str, default: KeyAuthConfig | None) -
                 name=_ROUTE,
                 upstream=upstream.name,
                 body=BodyUse.NONE if upstream.http2 else body_use(default),
+                captures=capture,
             ),
         ),
         key_names=(),

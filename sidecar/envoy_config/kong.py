@@ -12,7 +12,8 @@ from typing import Any
 from authsvc.policy import KeyAuthConfig
 from sidecar.address import TcpAddress
 from sidecar.envoy_config.body_use import BodyUses
-from sidecar.envoy_config.plan import BodyUse, Path, PlannedRoute, Upstream
+from sidecar.envoy_config.capture_use import CaptureUses
+from sidecar.envoy_config.plan import BodyUse, Capture, Path, PlannedRoute, Upstream
 from sidecar.envoy_config.precedence import by_precedence
 
 Row = Mapping[str, Any]
@@ -64,13 +65,15 @@ def gateway(
 ) -> Gateway:
     """Return what Envoy has to know of these rows; ``default`` applies where no plugin does."""
     bodies = BodyUses(routes=routes, plugins=plugins, default=default)
+    captures = CaptureUses(plugins)
     services_by_id = {service["id"]: service for service in services}
     planned: list[tuple[Row, PlannedRoute]] = []
     skipped = []
     for row in routes:
         try:
             body = bodies.of_route(row["id"])
-            planned += [(row, route) for route in _planned(row, services_by_id, body)]
+            capture = captures.of_route(row["id"], _service_id(row))
+            planned += [(row, route) for route in _planned(row, services_by_id, body, capture)]
         except _UnservableError as reason:
             skipped.append(f"route {_name(row)}: {reason}")
     used = {route.upstream for _, route in planned}
@@ -87,7 +90,9 @@ def gateway(
     )
 
 
-def _planned(row: Row, services: Mapping[str, Row], body: BodyUse) -> list[PlannedRoute]:
+def _planned(
+    row: Row, services: Mapping[str, Row], body: BodyUse, capture: Capture
+) -> list[PlannedRoute]:
     service = _service_of(row, services)
     _check_conditions(row)
     grpc_only = _HTTP2.issuperset(row.get("protocols") or ("http",))
@@ -108,13 +113,19 @@ def _planned(row: Row, services: Mapping[str, Row], body: BodyUse) -> list[Plann
             idle_timeout=_idle_timeout(service),
             retries=service.get("retries") or 0,
             body=BodyUse.NONE if grpc_only else body,
+            captures=capture,
         )
         for path in map(_path, row.get("paths") or (None,))
     ]
 
 
+def _service_id(row: Row) -> str | None:
+    reference = row.get("service")
+    return reference["id"] if reference else None
+
+
 def _service_of(row: Row, services: Mapping[str, Row]) -> Row:
-    service = services.get((row.get("service") or {"id": ""})["id"])
+    service = services.get(_service_id(row) or "")
     if service is None:
         raise _UnservableError("it has no service")
     if not service.get("enabled", True):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sidecar.envoy_config import body_capture
 from sidecar.envoy_config.access_log import access_log
 from sidecar.envoy_config.authorization import ext_authz
 from sidecar.envoy_config.body_hiding import ext_proc, is_needed
@@ -46,6 +47,7 @@ def _manager(plan: EnvoyPlan) -> dict[str, Any]:
             ext_authz(plan),
             *([path_rewriter()] if plan.authsvc_http else []),
             *([ext_proc()] if is_needed(plan) else []),
+            *([body_capture.observer()] if body_capture.is_needed(plan) else []),
             {"name": "envoy.filters.http.router", "typed_config": typed("Router")},
         ],
         route_config={

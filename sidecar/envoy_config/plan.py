@@ -37,6 +37,19 @@ class BodyUse(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """Which bodies analytics gets to see."""
+
+    request: bool = False
+    response: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether it gets to see any."""
+        return self.request or self.response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedRoute:
     """Requests that match everything given here go to the upstream of that name.
 
@@ -57,6 +70,7 @@ class PlannedRoute:
         idle_timeout: Seconds in which nothing moves before the call ends; 0 is for ever.
         retries: How often a connection that could not be made is tried again.
         body: What authsvc needs of request bodies; never of those of gRPC calls.
+        captures: What analytics gets to see of bodies, beside the traffic.
     """
 
     name: str
@@ -73,6 +87,7 @@ class PlannedRoute:
     idle_timeout: float = 60.0
     retries: int = 1
     body: BodyUse = BodyUse.NONE
+    captures: Capture = Capture()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from sidecar.envoy_config import body_capture
 from sidecar.envoy_config.authorization import NAMESPACE, check_settings
 from sidecar.envoy_config.body_hiding import enabled
 from sidecar.envoy_config.plan import BodyUse, EnvoyPlan, Path, PlannedRoute
@@ -44,8 +45,15 @@ def _route(plan: EnvoyPlan, planned: PlannedRoute, path: Json, rewrite: Json) ->
         "typed_per_filter_config": {
             **check_settings(plan, context, with_body=planned.body is not BodyUse.NONE),
             **(enabled() if planned.body is BodyUse.HIDE else {}),
+            **_observed(plan, planned),
         },
     }
+
+
+def _observed(plan: EnvoyPlan, planned: PlannedRoute) -> Json:
+    if plan.analytics is None or not planned.captures.anything:
+        return {}
+    return body_capture.enabled(planned.captures)
 
 
 def _action(planned: PlannedRoute) -> Json:

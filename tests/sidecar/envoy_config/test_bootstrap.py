@@ -9,7 +9,7 @@ import yaml
 
 from sidecar.address import TcpAddress, UnixAddress
 from sidecar.envoy_config.bootstrap import bootstrap, render
-from sidecar.envoy_config.plan import EnvoyPlan, Path, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import BodyUse, Capture, EnvoyPlan, Path, PlannedRoute, Upstream
 from sidecar.envoy_process import find_envoy
 from tests.fakes.gateway import StartGateway
 
@@ -43,6 +43,17 @@ PLANS = {
     ),
     "a long expression": replace(
         PLAN, routes=(PlannedRoute(name="all", upstream="api", path=LONG, strip_path=True),)
+    ),
+    "bodies that are shown, and keys in them that are not": replace(
+        PLAN,
+        routes=(
+            PlannedRoute(
+                name="all",
+                upstream="api",
+                body=BodyUse.HIDE,
+                captures=Capture(request=True, response=True),
+            ),
+        ),
     ),
     "many proxies, many key names": replace(
         PLAN, trusted_hops=3, secret_headers=tuple(f"x_key-{n}" for n in range(100))

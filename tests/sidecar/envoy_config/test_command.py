@@ -65,6 +65,12 @@ def test_one_upstream_needs_nothing_else(tmp_path: Path) -> None:
     subprocess.run([find_envoy(), "--mode", "validate", "-c", config], check=True)
 
 
+def test_bodies_of_the_one_upstream_are_shown_where_that_is_asked_for() -> None:
+    shown = run("--upstream", "a.test:80", "--capture-bodies")
+    assert "tollkeeper.bodies" in shown.stdout
+    assert "tollkeeper.bodies" not in run("--upstream", "a.test:80").stdout
+
+
 def test_envoy_looks_for_authsvc_where_the_settings_put_it(tmp_path: Path) -> None:
     settings = tmp_path / "tollkeeper.yaml"
     settings.write_text("authsvc: {grpc: '0.0.0.0:7777'}")
@@ -92,6 +98,7 @@ def test_underscores_in_default_key_names_are_let_through(tmp_path: Path) -> Non
 WRONG = {
     "no port": (["--upstream", "localhost"], "host:port"),
     "open admin listener": (["--upstream", "a:1", "--envoy-admin", "0.0.0.0:9901"], "loopback"),
+    "bodies of whom": (["--capture-bodies"], "--upstream"),
     "listening on a socket": (["--upstream", "a:1", "--listen", "unix:/x"], "host:port"),
 }
 
