@@ -13,6 +13,7 @@ import aiohttp
 
 from sidecar.errors import SidecarError, StartupError
 from sidecar.secret import Secret
+from sidecar.unreachable import reason
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)  # seconds
 _PAGE = 1000  # rows: the most that the API gives at once
@@ -84,9 +85,8 @@ class AdminClient:
             ) as response:
                 answer = await _json(response)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = type(error).__name__
             raise AdminApiError(
-                f"the Admin API at {self._url} cannot be reached: {reason}"
+                f"the Admin API at {self._url} cannot be reached: {reason(error)}"
             ) from None
         if response.status >= _FIRST_ERROR:
             said = answer.get("message") or response.reason
