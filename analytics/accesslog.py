@@ -3,6 +3,7 @@
 What callers can rely on, strongest first:
 
 1. A stream is always read: a message is handed on at once, and nothing is ever waited for.
+   Streams, and those who ask for the health, take turns between the portions of large messages.
 2. Leaving drains: health says NOT_SERVING first and those who watch it get time to notice, so
    that Envoy keeps its entries; then streams are ended from here, which loses less than a broken
    connection does.
@@ -13,9 +14,9 @@ What callers can rely on, strongest first:
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import grpc
 
@@ -40,8 +41,8 @@ _Methods: TypeAlias = "dict[str, grpc.RpcMethodHandler[bytes, bytes]]"  # generi
 class MessageSink(Protocol):
     """Takes the messages of one stream."""
 
-    def accept(self, message: bytes) -> None:
-        """Take one message; never raises, never waits."""
+    def portions(self, message: bytes) -> Iterator[None]:
+        """Take one message, a portion with each step; never raises, never waits."""
 
 
 class StreamFace(Protocol):
@@ -77,19 +78,22 @@ class AccessLogHandler:
 
     async def stream(self, _requests: AsyncIterator[bytes], context: _Context) -> bytes:
         """Read a stream until Envoy ends it, or it is time to end it."""
-        # Not all streams of an Envoy, which began together, are to end together.
-        over = time.monotonic() + self._max_stream_age * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
-        sink = self._open_stream()
+        reader = _Reader(context, self._open_stream())
+        reading = asyncio.create_task(reader.read())
         ending = asyncio.create_task(self._ending.wait())
+        # Not all streams of an Envoy, which began together, are to end together.
+        age = self._max_stream_age * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
         self._change_count(1)
         try:
-            while (message := await _read(context, ending, over)) is not None:
-                sink.accept(message)
-                if ending.done():
-                    over = min(over, time.monotonic())
+            await asyncio.wait({reading, ending}, timeout=age, return_when=asyncio.FIRST_COMPLETED)
+            await _lull(reader, reading)
         finally:
-            ending.cancel()
             self._change_count(-1)
+            ending.cancel()
+            reading.cancel()
+            await asyncio.wait({reading})
+        if not reading.cancelled():
+            reading.result()  # a fault of ours is not hidden
         return END_OF_STREAM
 
     def _change_count(self, change: int) -> None:
@@ -97,22 +101,33 @@ class AccessLogHandler:
         self._metrics.streams(self._count)
 
 
-async def _read(context: _Context, ending: asyncio.Task[bool], over: float) -> bytes | None:
-    """Return the next message, or None if the stream has ended or is to be ended."""
-    remaining = over - time.monotonic()
-    if remaining < -_LAST_MESSAGES:
-        return None
-    read: asyncio.Future[Any] = asyncio.ensure_future(context.read())
-    try:
-        await asyncio.wait(
-            {read, ending}, timeout=max(0.0, remaining), return_when=asyncio.FIRST_COMPLETED
-        )
-        if not read.done():
-            await asyncio.wait({read}, timeout=_LULL)
-        message = read.result() if read.done() else None
-        return message if isinstance(message, bytes) else None  # or grpc.aio.EOF
-    finally:
-        read.cancel()
+class _Reader:
+    """Reads one stream to its end; what it has begun to hand on it hands on whole."""
+
+    def __init__(self, context: _Context, sink: MessageSink) -> None:
+        self.messages = 0
+        self._context = context
+        self._sink = sink
+
+    async def read(self) -> None:
+        while isinstance(message := await self._context.read(), bytes):  # else grpc.aio.EOF
+            self.messages += 1
+            portions = self._sink.portions(message)
+            try:
+                for _ in portions:
+                    await asyncio.sleep(0)
+            finally:
+                for _ in portions:
+                    pass
+
+
+async def _lull(reader: _Reader, reading: asyncio.Task[None]) -> None:
+    """Wait until a stream that is to end has no message under way, within limits."""
+    over = time.monotonic() + _LAST_MESSAGES
+    seen = None
+    while not reading.done() and reader.messages != seen and time.monotonic() < over:
+        seen = reader.messages
+        await asyncio.wait({reading}, timeout=_LULL)
 
 
 class HealthHandler:

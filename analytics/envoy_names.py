@@ -40,3 +40,8 @@ RESPONSE_FLAGS = {
     "dns_resolution_failure": "DF",
     "downstream_remote_reset": "DR",
 }
+
+
+def name_of(names: tuple[str, ...], number: int) -> str:
+    """Return a name from one of the tables by number; empty if Envoy has a newer one."""
+    return names[number] if 0 <= number < len(names) else ""

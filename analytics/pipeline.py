@@ -2,7 +2,8 @@
 
 What callers can rely on, strongest first:
 
-1. ``LogStream.accept`` never raises and never waits: it decodes, makes events, and queues them.
+1. ``LogStream`` never raises and never waits: it decodes, makes events, and queues them; a large
+   message in portions, so that others get their turn.
 2. No event is made before the first ``configure``: until then nobody knows under which names
    clients send credentials.  What comes earlier is held, within bounds.
 3. ``configure`` changes everything at once; events of an application id that stays are kept.
@@ -12,7 +13,7 @@ What callers can rely on, strongest first:
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -25,7 +26,7 @@ from analytics.bodies.captured import NO_BODIES, Bodies
 from analytics.bodies.join import BodyJoin
 from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
 from analytics.bodies.recording import Limits
-from analytics.codec import decode
+from analytics.codec import Decoder
 from analytics.collector import Collector
 from analytics.config import MoesifConfig
 from analytics.delivery import Delivery
@@ -98,6 +99,7 @@ class Pipeline:
             shelves=shelves or Shelves.without_disk(),
         )
         self._book = instructions
+        self._decoder = Decoder()
         self._transactions = TransactionIds()
         self._routing: Routing[_Use] | None = None
         self._held: deque[tuple[AccessRecord, Sender]] = deque()
@@ -167,16 +169,16 @@ class Pipeline:
             delivery,
         )
 
-    def _accept(self, message: bytes, sender: Sender) -> Sender:
-        decoded = decode(message, received=self._now())
-        sender = decoded.sender or sender
-        self._metrics.received(len(decoded.records) + decoded.unfinished + decoded.malformed)
-        self._skip(SkipReason.UNFINISHED, decoded.unfinished)
-        self._drop(DropReason.MALFORMED, decoded.malformed)
-        for record in decoded.records:
-            self._take(record, sender)
+    def _accept(self, message: bytes, sender: Sender) -> Iterator[Sender]:
+        for decoded in self._decoder.decode(message, received=self._now()):
+            sender = decoded.sender or sender
+            self._metrics.received(len(decoded.records) + decoded.unfinished + decoded.malformed)
+            self._skip(SkipReason.UNFINISHED, decoded.unfinished)
+            self._drop(DropReason.MALFORMED, decoded.malformed)
+            for record in decoded.records:
+                self._take(record, sender)
+            yield sender
         self._destinations.report()
-        return sender
 
     def _take(self, record: AccessRecord, sender: Sender) -> None:
         if self._is_stopped:
@@ -251,10 +253,17 @@ class Pipeline:
 class LogStream:
     """One stream from one Envoy, which says who it is in the first message only."""
 
-    def __init__(self, accept: Callable[[bytes, Sender], Sender]) -> None:
+    def __init__(self, accept: Callable[[bytes, Sender], Iterator[Sender]]) -> None:
         self._accept = accept
         self._sender = Sender()
 
     def accept(self, message: bytes) -> None:
         """Take one message; never raises, never waits."""
-        self._sender = self._accept(message, self._sender)
+        for _ in self.portions(message):
+            pass
+
+    def portions(self, message: bytes) -> Iterator[None]:
+        """Take one message in portions, one with each step; every step is to be taken."""
+        for sender in self._accept(message, self._sender):
+            self._sender = sender
+            yield

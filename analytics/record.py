@@ -1,11 +1,16 @@
 """One finished request, as Envoy's access log tells it, in plain values.
 
 Nothing here is masked yet: paths, headers and tags may hold credentials.
+
+Records and verdicts are structs of msgspec: one of them is made for each call, and a frozen
+dataclass of this size takes three times as long.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +22,7 @@ class Sender:
     log_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What authsvc said about the request: verified, unlike anything in its headers.
 
     ``result`` is ``allow``, ``deny`` or ``error``. The rest is None where authsvc did not know it.
@@ -38,8 +42,7 @@ class Verdict:
     blocked_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRecord:
+class AccessRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One finished request.
 
     Times are nanoseconds: ``started`` since the epoch, the others since ``started``, and None if

@@ -25,7 +25,7 @@ LONG = {
     "tests/analytics/test_codec.py::test_every_field_is_read_from_where_envoy_puts_it": (
         "one line per field, and nothing else"
     ),
-    "analytics/codec.py::_record": "one line per field of an entry, and nothing else",
+    "analytics/entry.py::_record": "one line per field of an entry, and nothing else",
     "sidecar/auth_metrics.py::__init__": "one statement per metric, and nothing else",
 }
 

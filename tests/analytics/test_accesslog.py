@@ -1,7 +1,7 @@
 """The face, with real gRPC clients."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,26 +19,36 @@ from analytics.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse  # i
 
 METHOD = f"/{SERVICE}/StreamAccessLogs"
 HEALTH = "/grpc.health.v1.Health/"
+LARGE = b"large"
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 
 
 class Sinks:
-    """What was taken from each stream."""
+    """What was taken from each stream; ``LARGE`` has as many portions as are wanted."""
 
     def __init__(self) -> None:
         self.taken: list[list[bytes]] = []
+        self.portions = 1_000_000  # of LARGE
+        self.is_whole = False  # LARGE, once it was taken
 
     def open(self) -> "Sink":
         self.taken.append([])
-        return Sink(self.taken[-1])
+        return Sink(self, self.taken[-1])
 
 
 class Sink:
-    def __init__(self, taken: list[bytes]) -> None:
+    def __init__(self, sinks: Sinks, taken: list[bytes]) -> None:
+        self._sinks = sinks
         self._taken = taken
 
-    def accept(self, message: bytes) -> None:
+    def portions(self, message: bytes) -> Iterator[None]:
         self._taken.append(message)
+        yield
+        if message == LARGE:
+            number = 0
+            while (number := number + 1) < self._sinks.portions:
+                yield
+            self._sinks.is_whole = True
 
 
 class Face:
@@ -134,6 +144,27 @@ async def test_an_old_stream_that_never_pauses_is_ended_too() -> None:
         assert await stream.code() is StatusCode.OK
         assert len(it.sinks.taken[0]) > 3
         assert sent
+
+
+async def test_others_have_their_turn_while_a_large_message_is_taken() -> None:
+    async with face() as it:
+        await it.stream().write(LARGE)
+        await it.took(lambda taken: taken == [[LARGE]])
+        await it.stream().write(b"2")
+        await it.took(lambda taken: taken == [[LARGE], [b"2"]])
+        assert await it.check("") == SERVING
+        assert not it.sinks.is_whole
+        it.sinks.portions = 0
+        await eventually(lambda: it.sinks.is_whole, "the last portion")
+
+
+async def test_a_message_is_taken_whole_even_if_its_stream_breaks() -> None:
+    async with face() as it:
+        broken = it.stream()
+        await broken.write(LARGE)
+        await it.took(lambda taken: taken == [[LARGE]])
+        broken.cancel()
+        await eventually(lambda: it.sinks.is_whole, "the last portion")
 
 
 async def test_health_is_told() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import envoy_names
-from analytics.codec import decode, decode_health_request, encode_health
+from analytics.codec import PORTION, Decoded, Decoder, decode_health_request, encode_health
 from analytics.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from analytics.record import AccessRecord, Sender
 from tests.fakes.envoy_log import entry, message, said, socket
@@ -30,8 +30,22 @@ CERTIFICATE = {
 }
 
 
+def decode(data: bytes) -> Decoded:
+    """Return what a message holds, in one piece."""
+    first, *more = Decoder().decode(data, received=NOW)
+    for portion in more:
+        first.records.extend(portion.records)
+    portions = [first, *more]
+    return Decoded(
+        first.sender,
+        first.records,
+        unfinished=sum(portion.unfinished for portion in portions),
+        malformed=sum(portion.malformed for portion in portions),
+    )
+
+
 def record_of(built: HTTPAccessLogEntry) -> AccessRecord:
-    (record,) = decode(message(built), received=NOW).records
+    (record,) = decode(message(built)).records
     return record
 
 
@@ -216,19 +230,19 @@ def test_the_grpc_status_comes_from_trailers_or_headers(
     "kind", [name for name, _ in AccessLogType.items() if name not in {"NotSet", "DownstreamEnd"}]
 )
 def test_an_entry_about_a_request_that_goes_on_is_none(kind: str) -> None:
-    decoded = decode(message(entry(common={"access_log_type": kind}), entry()), received=NOW)
+    decoded = decode(message(entry(common={"access_log_type": kind}), entry()))
     assert (len(decoded.records), decoded.unfinished) == (1, 1)
 
 
 def test_old_envoys_mark_such_entries_in_another_way() -> None:
     marked = entry(common={"intermediate_log_entry": True})
-    assert decode(message(marked), received=NOW).unfinished == 1
+    assert decode(message(marked)).unfinished == 1
 
 
 def test_the_sender_is_in_the_first_message_only() -> None:
-    first = decode(message(entry(), node="envoy-1"), received=NOW)
+    first = decode(message(entry(), node="envoy-1"))
     assert first.sender == Sender(node="envoy-1", log_name="analytics")
-    assert decode(message(entry()), received=NOW).sender is None
+    assert decode(message(entry())).sender is None
 
 
 def test_a_client_that_left_got_no_status() -> None:
@@ -250,27 +264,42 @@ def test_a_password_before_the_host_is_left_out() -> None:
     assert record.authority == record.request_headers["host"] == "api.example.com"
 
 
+def test_a_sender_that_cannot_be_read_costs_no_entry() -> None:
+    built = message(entry(), node="damaged").replace(b"damaged", b"\xff\xfemaged")
+    decoded = decode(built)
+    assert (decoded.sender, len(decoded.records), decoded.malformed) == (None, 1, 0)
+
+
 def test_one_bad_entry_costs_that_entry_only() -> None:
     built = message(entry(), entry(request={"user_agent": "damaged"}), entry())
-    decoded = decode(built.replace(b"damaged", b"\xff\xfemaged"), received=NOW)
+    decoded = decode(built.replace(b"damaged", b"\xff\xfemaged"))
     assert (len(decoded.records), decoded.malformed) == (2, 1)
 
 
+def test_a_large_message_comes_in_portions() -> None:
+    built = message(*[entry(request={"path": f"/{n}"}) for n in range(2 * PORTION + 1)], node="e")
+    portions = list(Decoder().decode(built, received=NOW))
+    assert [len(portion.records) for portion in portions] == [PORTION, PORTION, 1]
+    paths = [record.path for portion in portions for record in portion.records]
+    assert paths == [f"/{n}" for n in range(2 * PORTION + 1)]
+    assert {portion.sender for portion in portions} == {Sender(node="e", log_name="analytics")}
+
+
 def test_a_message_that_is_cut_off_is_one_loss() -> None:
-    decoded = decode(message(entry())[:-1], received=NOW)
+    decoded = decode(message(entry())[:-1])
     assert (decoded.records, decoded.malformed) == ([], 1)
 
 
 def test_a_message_for_tcp_has_nothing_for_us() -> None:
     built = StreamAccessLogsMessage()
     built.tcp_logs.log_entry.add().common_properties.route_name = "r"
-    decoded = decode(built.SerializeToString(), received=NOW)
+    decoded = decode(built.SerializeToString())
     assert (decoded.records, decoded.unfinished, decoded.malformed) == ([], 0, 0)
 
 
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_never_raise(data: bytes) -> None:
-    decoded = decode(data, received=NOW)
+    decoded = decode(data)
     assert decoded.malformed <= max(1, len(data))
 
 
@@ -280,7 +309,7 @@ def test_damaged_messages_never_raise(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 5))):
         position = data.draw(st.integers(0, len(built) - 1))
         built[position] = data.draw(st.integers(0, 255))
-    decode(bytes(built), received=NOW)
+    decode(bytes(built))
 
 
 def test_health_is_spoken_as_the_protocol_has_it() -> None:

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import grpc
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 
-from analytics.pb import accesslog_pb2
 from tests.fakes.check_service import add_health
 
 _SERVICE = "envoy.service.accesslog.v3.AccessLogService"
@@ -16,7 +17,7 @@ class LogService:
     """``entries`` holds every entry, ``raw`` every byte; ``port`` is chosen by the first start."""
 
     port: int = 0
-    entries: list[accesslog_pb2.HTTPAccessLogEntry] = field(default_factory=list)
+    entries: list[HTTPAccessLogEntry] = field(default_factory=list)
     raw: bytearray = field(default_factory=bytearray)
     _server: grpc.aio.Server | None = None
 
@@ -37,6 +38,6 @@ class LogService:
     async def _stream(self, messages: AsyncIterator[bytes], _context: object) -> bytes:
         async for payload in messages:
             self.raw += payload
-            message = accesslog_pb2.StreamAccessLogsMessage.FromString(payload)
+            message = StreamAccessLogsMessage.FromString(payload)
             self.entries.extend(message.http_logs.log_entry)
         return b""

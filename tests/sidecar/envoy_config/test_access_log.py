@@ -1,6 +1,7 @@
 """What analytics gets to see of a request."""
 
-from analytics.pb.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+
 from tests.clients.raw_http import get
 from tests.deadline import eventually
 from tests.fakes.check_service import deny

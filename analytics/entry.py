@@ -1,0 +1,223 @@
+"""One entry of Envoy's access log: from bytes to an ``AccessRecord``."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from analytics import envoy_names
+from analytics.envoy_names import name_of
+from analytics.pb.accesslog_pb2 import (
+    AccessLogCommon,
+    HTTPAccessLogEntry,
+    HTTPRequestProperties,
+    StructEntries,
+)
+from analytics.pieces import (
+    Remembered,
+    read_address,
+    read_header,
+    read_said,
+    read_text,
+    read_tls,
+)
+from analytics.record import AccessRecord, Verdict
+
+# Where ext_authz puts the metadata of its answers, however the filter is named.
+VERDICT_NAMESPACE = "envoy.filters.http.ext_authz"
+# And jwt_authn the payloads of tokens, where it is told to.
+JWT_NAMESPACE = "envoy.filters.http.jwt_authn"
+
+_SECOND = 1_000_000_000  # nanoseconds
+_MAX_SECONDS = 2**33  # in the year 2242; a clock beyond it is wrong
+_FINAL_TYPES = frozenset({envoy_names.NOT_SET, envoy_names.DOWNSTREAM_END})
+_MAX_GRPC_STATUS_LENGTH = 3
+
+
+class EntryReader:
+    """Reads entries, and remembers the pieces of which they are made."""
+
+    def __init__(self) -> None:
+        self._header = Remembered(read_header).__getitem__
+        self._tag = Remembered(read_text).__getitem__
+        self._said = Remembered(read_said).__getitem__
+        self._address = Remembered(read_address).__getitem__
+        self._tls = Remembered(read_tls).__getitem__
+
+    def read(self, entry: bytes, *, received: int) -> AccessRecord | None:
+        """Return the finished request of an entry, or None if that request still goes on.
+
+        Args:
+            entry: The bytes of an HTTPAccessLogEntry.
+            received: Now, in nanoseconds since the epoch, for an entry that does not say when its
+                request began.
+
+        Raises:
+            google.protobuf.message.DecodeError: It is not an entry.
+        """
+        parsed = HTTPAccessLogEntry.FromString(entry)
+        common = parsed.common_properties
+        if common.access_log_type not in _FINAL_TYPES or common.intermediate_log_entry:
+            return None
+        return self._record(parsed, common, received)
+
+    def _record(
+        self, entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int
+    ) -> AccessRecord:
+        request, response = entry.request, entry.response
+        namespaces = common.metadata.filter_metadata
+        said = self._what_authsvc_said(namespaces)
+        authority = _authority(said.get("authority") or request.authority)
+        response_headers = self._headers(response.response_headers)
+        tls = self._tls(common.tls_properties)
+        return AccessRecord(
+            started=_since_epoch(common.start_time, received),
+            duration=_elapsed(common, "duration", "time_to_last_downstream_tx_byte"),
+            request_read=_elapsed(common, "time_to_last_rx_byte"),
+            upstream_first_byte=_elapsed(common, "time_to_first_upstream_rx_byte"),
+            upstream_last_byte=_elapsed(common, "time_to_last_upstream_rx_byte"),
+            method=name_of(envoy_names.METHODS, request.request_method) or _unusual_method(request),
+            scheme=request.scheme,
+            authority=authority,
+            path=request.path,
+            original_path=request.original_path,
+            protocol=name_of(envoy_names.PROTOCOLS, entry.protocol_version),
+            request_id=request.request_id or common.stream_id,
+            request_headers=self._request_headers(request, authority),
+            request_headers_size=request.request_headers_bytes,
+            request_body_size=request.request_body_bytes,
+            tls_version=tls.version,
+            server_name=tls.server_name,
+            peer_subject=tls.peer_subject,
+            peer_uris=tls.peer_uris,
+            peer_dns_names=tls.peer_dns_names,
+            client_address=self._address(common.downstream_remote_address)[0],
+            peer_address=self._address(common.downstream_direct_remote_address)[0],
+            local_address=_host_and_port(*self._address(common.downstream_local_address)),
+            status=response.response_code.value or None,
+            grpc_status=_grpc_status(self._headers(response.response_trailers), response_headers),
+            response_headers=response_headers,
+            response_headers_size=response.response_headers_bytes,
+            response_body_size=response.response_body_bytes,
+            code_details=response.response_code_details,
+            flags=_flags(common),
+            route=said.get("route") or common.route_name or None,
+            service=said.get("service"),
+            upstream_cluster=common.upstream_cluster,
+            upstream_address=self._address(common.upstream_remote_address)[0],
+            upstream_failure=common.upstream_transport_failure_reason,
+            attempts=common.upstream_request_attempt_count,
+            tags=dict(map(self._tag, common.custom_tags)),
+            verdict=_verdict(said),
+            jwt_payloads=_jwt_payloads(namespaces),
+        )
+
+    def _headers(self, pieces: Iterable[bytes]) -> dict[str, str]:
+        return dict(filter(None, map(self._header, pieces)))
+
+    def _request_headers(self, request: HTTPRequestProperties, authority: str) -> dict[str, str]:
+        headers = self._headers(request.request_headers)
+        own_fields = (
+            ("host", authority),
+            ("user-agent", request.user_agent),
+            ("referer", request.referer),
+            ("x-forwarded-for", request.forwarded_for),
+            ("x-request-id", request.request_id),
+        )
+        for name, value in own_fields:
+            if value:
+                headers[name] = value
+        return headers
+
+    def _what_authsvc_said(self, namespaces: Mapping[str, bytes]) -> dict[str, str | None]:
+        if VERDICT_NAMESPACE not in namespaces:
+            return {}
+        pieces = StructEntries.FromString(namespaces[VERDICT_NAMESPACE]).fields
+        return dict(map(self._said, pieces))
+
+
+def _verdict(said: Mapping[str, str | None]) -> Verdict | None:
+    if not said:
+        return None
+    return Verdict(
+        result=said.get("result"),
+        reason=said.get("reason"),
+        consumer_id=said.get("consumer_id"),
+        username=said.get("username"),
+        custom_id=said.get("custom_id"),
+        credential_id=said.get("credential_id"),
+        anonymous=said.get("anonymous") == "true",
+        authority=said.get("authority"),
+        user_id=said.get("user_id"),
+        company_id=said.get("company_id"),
+        transaction_id=said.get("transaction_id"),
+        blocked_by=said.get("blocked_by"),
+    )
+
+
+def _unusual_method(request: HTTPRequestProperties) -> str:
+    # The field only knows nine methods; Envoy is asked to log the pseudo header for the others.
+    return dict(map(read_text, request.request_headers)).get(":method", "")
+
+
+def _authority(asked: str) -> str:
+    return asked.rpartition("@")[2]  # what may stand before it is a password
+
+
+def _since_epoch(time: Timestamp, received: int) -> int:
+    seconds = time.seconds
+    return seconds * _SECOND + time.nanos if 0 < seconds < _MAX_SECONDS else received
+
+
+def _elapsed(common: AccessLogCommon, *names: str) -> int | None:
+    for name in names:
+        if common.HasField(name):
+            elapsed: Duration = getattr(common, name)
+            if 0 <= elapsed.seconds < _MAX_SECONDS:
+                return max(0, elapsed.seconds * _SECOND + elapsed.nanos)
+    return None
+
+
+def _host_and_port(address: str, port: int) -> str:
+    host = f"[{address}]" if ":" in address else address
+    return f"{host}:{port}" if host else ""
+
+
+def _flags(common: AccessLogCommon) -> tuple[str, ...]:
+    if not common.HasField("response_flags"):
+        return ()
+    names = envoy_names.RESPONSE_FLAGS
+    return tuple(names[field.name] for field, _ in common.response_flags.ListFields())
+
+
+def _grpc_status(trailers: Mapping[str, str], headers: Mapping[str, str]) -> int | None:
+    # A refused call has no body: its trailers come as headers.
+    text = trailers.get("grpc-status") or headers.get("grpc-status", "")
+    if text.isascii() and text.isdigit() and len(text) <= _MAX_GRPC_STATUS_LENGTH:
+        return int(text)
+    return None
+
+
+def _jwt_payloads(namespaces: Mapping[str, bytes]) -> Mapping[str, Any] | None:
+    if JWT_NAMESPACE not in namespaces:
+        return None
+    return _members(Struct.FromString(namespaces[JWT_NAMESPACE]))
+
+
+def _members(struct: Struct) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Value) -> Any:
+    """Return a value of a Struct, a number as text: an id that is one has no decimal point."""
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        number = value.number_value
+        return str(int(number)) if number.is_integer() else str(number)
+    if kind == "struct_value":
+        return _members(value.struct_value)
+    if kind == "list_value":
+        return [_plain(member) for member in value.list_value.values]
+    return {"string_value": value.string_value, "bool_value": value.bool_value}.get(kind or "")
