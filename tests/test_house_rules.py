@@ -43,6 +43,7 @@ REVEALS = {
     "sidecar/admin_client.py": "the Admin API's token, in the command line's requests",
     "sidecar/app.py": "the composition root: database address and root key",
     "sidecar/declarative/declaration.py": "keys of a file are told apart by a digest of the moment",
+    "sidecar/cli/export_file.py": "an export shows keys to whoever has the root key",
     "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
     "sidecar/demo/seed.py": "the application id, in the plugin that the demo configures",
     "sidecar/ring_repair.py": "a new root key, or the recovery private key, to write the ring anew",
@@ -52,6 +53,8 @@ REVEALS = {
     "sidecar/settings.py": "the settings for a child process, over the control socket",
     "sidecar/settings_checks.py": "settings are checked, and never shown",
     "sidecar/settings_sources.py": "a secret that was given as a file takes its variable's place",
+    "sidecar/transfer/database_access.py": "the composition of what imports and exports work on",
+    "sidecar/transfer/plan.py": "a stored key is compared with the file's",
     "sidecar/startup.py": "the composition of what must be there before any role",
 }
 

@@ -26,6 +26,8 @@ _COMMANDS = {
     "acls": Entry("sidecar.cli.acls:acls", "The groups that consumers are in."),
     "tokens": Entry("sidecar.cli.tokens:tokens", "Who may administrate: tokens with roles."),
     "audit": Entry("sidecar.cli.audit:audit", "Who changed what, and whether that is untouched."),
+    "import": Entry("sidecar.cli.import_file:import_file", "A declarative file into the database."),
+    "export": Entry("sidecar.cli.export_file:export_file", "The database as a declarative file."),
     "openapi": Entry("sidecar.cli.openapi:openapi", "Print the Admin API's OpenAPI document."),
     "keyring": Entry("sidecar.cli.keyring:keyring", "What keys are sealed under: the keyring."),
     "plugins": Entry("sidecar.cli.plugins:plugins", "How requests are checked and reported."),
