@@ -31,10 +31,14 @@ E = TypeVar("E", bound=Entity)
 
 @dataclass(frozen=True, slots=True)
 class TagFilter:
-    """Entities that have all, or any, of these tags, of which there is at least one."""
+    """Entities that have all, or any, of these tags; or ``some`` tags, whichever they are."""
 
     tags: tuple[str, ...]
-    match: Literal["all", "any"]
+    match: Literal["all", "any", "some"]
+
+
+TAGGED = TagFilter((), "some")
+"""Entities that have a tag."""
 
 
 class EntityStore(Protocol[E]):
@@ -101,6 +105,12 @@ class EntityStore(Protocol[E]):
 
         Raises:
             ForeignKeyViolationError: Something else still refers to it.
+        """
+
+    async def purge(self, *, before: int, limit: int) -> int:
+        """Remove at most so many entities that were past ``expires_at`` by then; return how many.
+
+        What is removed was absent already, so nothing is said of it in the change log.
         """
 
 

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class AdminCounters:
-    """Counts requests by method, template of the path and status; and what becomes of the ring."""
+    """Counts requests by method, template of the path and status, and what goes by itself."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(
@@ -26,6 +26,12 @@ class AdminCounters:
             multiprocess_mode="livemax",
             registry=registry,
         )
+        self._purged = Counter(
+            "tollkeeper_expired_rows_purged",
+            "Rows that were removed because they had expired a day ago or earlier.",
+            ("entity",),
+            registry=registry,
+        )
 
     def requested(self, *, method: str, route: str, status: int) -> None:
         """Count a request; every label is from a small fixed set."""
@@ -39,3 +45,7 @@ class AdminCounters:
     def counted(self, *, encryptions: int) -> None:
         """Note how often the active data key has sealed."""
         self._encryptions.set(encryptions)
+
+    def purged(self, *, entity: str, rows: int) -> None:
+        """Count rows that were removed."""
+        self._purged.labels(entity).inc(rows)

@@ -38,6 +38,7 @@ from sidecar.annotation_source import annotation_rules
 from sidecar.audit_key import open_audit_key
 from sidecar.control import ChildSpec
 from sidecar.errors import SettingsError, StartupError
+from sidecar.expiry_upkeep import keep_purged
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
 from sidecar.ring_upkeep import keep_counted, keep_rotated
@@ -154,6 +155,8 @@ async def _open_admin(
         raise SettingsError("admin.listen: nothing to listen on")
     default = default_policy(spec.settings.authsvc.default_plugin)
     sealer, custodian, endpoints = await _open_ring(spec, stores, telemetry, stack)
+    purging = keep_purged(stores, metrics=telemetry.admin)
+    stack.push_async_callback(_cancel, asyncio.create_task(purging, name="expiry-upkeep"))
     app = create_admin_app(
         stores=stores,
         sealer=sealer,

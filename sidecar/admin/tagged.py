@@ -6,7 +6,7 @@ from heapq import merge
 from typing import Any
 from uuid import UUID
 
-from authsvc.store import EntityStore, TagFilter
+from authsvc.store import TAGGED, EntityStore, TagFilter
 from sidecar.admin import problems
 from sidecar.admin.arguments import is_utf8
 from sidecar.admin.call import Call, Reply
@@ -15,7 +15,7 @@ from sidecar.admin.paging import Position, envelope, page_size, page_start
 from sidecar.admin.roles import READABLE
 from sidecar.admin.routing import Endpoint
 
-_BATCH = 1000  # entities that are read at a time
+_BATCH = 1000  # entities that are read at a time, at most
 _PARTS = 3  # of a position
 _COLUMNS = ("tag", "entity_name", "entity_id")
 _ROW: JsonSchema = {
@@ -75,7 +75,7 @@ class TaggedEntities:
         self, name: str, *, size: int, start: TaggedEntity | None, tag: str | None
     ) -> list[TaggedEntity]:
         rows: list[TaggedEntity] = []
-        async for entity in self._entities(name, start, tag):
+        async for entity in self._entities(name, start, tag, size=min(size, _BATCH)):
             tags = (tag,) if tag is not None else entity.tags or ()
             made = (TaggedEntity(entity.id, name, one) for one in sorted(set(tags)))
             rows += [row for row in made if start is None or row > start]
@@ -84,16 +84,16 @@ class TaggedEntities:
         return rows[:size]
 
     async def _entities(
-        self, name: str, start: TaggedEntity | None, tag: str | None
+        self, name: str, start: TaggedEntity | None, tag: str | None, *, size: int
     ) -> AsyncIterator[Any]:
-        tags = None if tag is None else TagFilter((tag,), "any")
+        tags = TAGGED if tag is None else TagFilter((tag,), "any")
         # The entity of the last row may have more tags: begin with it, not after it.
         after = _before(start.entity_id) if start else None
         while True:
-            batch = await self._stores[name].page(size=_BATCH, after=after, tags=tags)
+            batch = await self._stores[name].page(size=size, after=after, tags=tags)
             for entity in batch:
                 yield entity
-            if len(batch) < _BATCH:
+            if len(batch) < size:
                 return
             after = batch[-1].id
 

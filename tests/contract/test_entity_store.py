@@ -12,7 +12,7 @@ from authsvc.errors import (
     UniqueViolationError,
     UnstorableValueError,
 )
-from authsvc.store import EntityStore, Stores, TagFilter
+from authsvc.store import TAGGED, EntityStore, Stores, TagFilter
 from tests.contract.samples import NOBODY, Sample
 from tests.fakes.entities import (
     a_consumer,
@@ -260,6 +260,7 @@ TAG_FILTERS = {
     "all of two": (TagFilter(("a", "b"), "all"), [2]),
     "all of two, in another order": (TagFilter(("b", "a"), "all"), [2]),
     "any of two": (TagFilter(("a", "c"), "any"), [1, 2, 3]),
+    "some, whichever they are": (TAGGED, [1, 2, 3]),
     "one that nobody has": (TagFilter(("z",), "any"), []),
     "one that is the same text in another case": (TagFilter(("A",), "all"), []),
 }

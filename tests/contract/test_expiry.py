@@ -135,3 +135,26 @@ async def test_a_token_is_absent_from_the_second_it_expires(stores: Stores, cloc
     assert list(await stores.tokens.page(size=10)) == []
     await stores.tokens.insert(replace(token, expires_at=None))  # its name and hash are free again
     assert await stores.tokens.find(**found) is not None
+
+
+async def test_what_is_over_is_purged_oldest_first_and_so_many_at_a_time(
+    stores: Stores, clock: Clock
+) -> None:
+    await stores.consumers.insert(a_consumer(1))
+    for number in range(5):
+        await stores.credentials.insert(a_credential(number, of=1, expires_at=SOON + number))
+    await stores.credentials.insert(a_credential(9, of=1))
+    head = await stores.changes.head()
+    clock.now = SOON + 100
+    assert await stores.keyring.usage() == {"key00001": 6}
+    removed = [await stores.credentials.purge(before=SOON + 3, limit=3) for _ in range(3)]
+    assert removed == [3, 1, 0]
+    assert await stores.keyring.usage() == {"key00001": 2}
+    assert await stores.changes.head() == head
+    assert await stores.credentials.get(an_id(9)) is not None
+
+
+async def test_what_never_ends_is_never_purged(stores: Stores) -> None:
+    await stores.consumers.insert(a_consumer(1))
+    assert await stores.consumers.purge(before=10**10, limit=9) == 0
+    assert await stores.consumers.get(an_id(1)) is not None
