@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from uuid import uuid4
 
+import msgspec
+
 from analytics import accesslog
 from analytics.bodies.face import BodyFace
 from analytics.errors import ListenError
@@ -36,7 +38,8 @@ from sidecar.admin.routing import Endpoint
 from sidecar.admin.server import AdminServer
 from sidecar.annotation_source import annotation_rules
 from sidecar.audit_key import open_audit_key
-from sidecar.control import ChildSpec
+from sidecar.control import KEY_ROLES, ChildSpec
+from sidecar.declarative.editions import Declarations
 from sidecar.errors import SettingsError, StartupError
 from sidecar.expiry_upkeep import keep_purged
 from sidecar.moesif_source import MoesifSetup, follow_setup
@@ -44,6 +47,7 @@ from sidecar.ring_following import follow_ring
 from sidecar.ring_upkeep import keep_counted, keep_rotated
 from sidecar.root_key_sources import fetch_root_key
 from sidecar.settings import Settings, admin_tls, read_recovery_key, read_token, reveals_keys
+from sidecar.startup import open_declared
 from sidecar.telemetry import Telemetry
 
 
@@ -57,10 +61,18 @@ class OpenedRole:
         """Return what the role needs to serve, by name, and whether it has it."""
         return {name: probe() for name, probe in self._probes.items()}
 
+    def needing(self, name: str, probe: Callable[[], bool]) -> "OpenedRole":
+        """Return the same with one more thing that it needs."""
+        return OpenedRole({**self._probes, name: probe})
+
 
 @asynccontextmanager
-async def open_role(spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator[OpenedRole]:
+async def open_role(
+    spec: ChildSpec, *, telemetry: Telemetry, declarations: Declarations | None = None
+) -> AsyncIterator[OpenedRole]:
     """Open the role that the spec says; serve inside the context, drain at its end.
+
+    ``declarations`` are what the role goes by where the settings say that there is no database.
 
     Raises:
         SettingsError: An address cannot be listened on.
@@ -68,6 +80,14 @@ async def open_role(spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator[O
         RootKeyError: The root key does not open the database's keyring.
     """
     async with AsyncExitStack() as stack:
+        if declarations is not None:
+            declared = await stack.enter_async_context(
+                open_declared(declarations, with_keys=spec.role in KEY_ROLES)
+            )
+            spec = msgspec.structs.replace(spec, root_key=declared.root_key)
+            role = await _ROLES[spec.role](spec, declared.stores, telemetry, stack)
+            yield role.needing("declaration", declared.loader.is_following)
+            return
         database = await stack.enter_async_context(
             Database.open(spec.database_url.reveal(), pool_size=spec.settings.database.pool_size)
         )

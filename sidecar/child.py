@@ -6,7 +6,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 
-from sidecar.control import ChildSpec, Message, ParentEnd
+from sidecar.control import ChildSpec, Message, Order, ParentEnd
 from sidecar.settings_fields import PREFIX
 from sidecar.telemetry import DIRECTORY_VARIABLE
 
@@ -51,6 +51,10 @@ class Child:
     def pid(self) -> int:
         """The process id."""
         return self._process.pid
+
+    async def order(self, order: Order) -> None:
+        """Tell the process what to do."""
+        await self._channel.send(order)
 
     async def receive(self) -> Message | None:
         """Return the next thing that the process says, or None: it closed its end.

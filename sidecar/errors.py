@@ -12,6 +12,10 @@ class SettingsError(SidecarError):
     """A setting, or what it refers to, is wrong; the text names it. The program ends with 2."""
 
 
+class DeclarativeConfigError(SettingsError):
+    """The declarative file declares what cannot be: one line for each thing that is wrong."""
+
+
 class StartupError(SidecarError):
     """Something outside did not let the program start: another try may work. It ends with 1."""
 

@@ -10,7 +10,7 @@ from authsvc.errors import (
     RootKeyError,
     SchemaVersionError,
 )
-from sidecar.errors import SettingsError, SidecarError
+from sidecar.errors import DeclarativeConfigError, SettingsError, SidecarError
 
 FAILED = 1
 MISCONFIGURED = 2
@@ -18,7 +18,7 @@ MISCONFIGURED = 2
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One line for the operator, and the exit code."""
+    """What the operator is told, in a line (of a file: one for each mistake); the exit code."""
 
     text: str
     exit_code: int
@@ -38,6 +38,8 @@ def explain(error: BaseException) -> Explanation | None:
 
 
 def _line(error: BaseException) -> str:
+    if isinstance(error, DeclarativeConfigError):
+        return "\n".join(f"declarative_config: {line}" for line in str(error).splitlines())
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -10,7 +10,17 @@ from typing import TypeVar
 import structlog
 
 from sidecar.child import Child
-from sidecar.control import DRAIN_SECONDS, ChildSpec, Failure, Message, Report
+from sidecar.control import (
+    DRAIN_SECONDS,
+    Applied,
+    ChildSpec,
+    Failure,
+    Load,
+    Message,
+    Offer,
+    Order,
+    Report,
+)
 from sidecar.errors import SettingsError
 from sidecar.telemetry import ProcessCounters
 
@@ -40,6 +50,10 @@ def _nothing() -> None:
     return
 
 
+def _refuse(_keeper: "Keeper", offer: Offer) -> None:
+    raise ValueError(f"{offer}: nobody takes offers")
+
+
 class Keeper:
     """One process, kept until it is drained."""
 
@@ -51,6 +65,7 @@ class Keeper:
         command: Sequence[str],
         pace: Pace,
         on_report: Callable[[], None] = _nothing,
+        on_offer: "Callable[[Keeper, Offer], None]" = _refuse,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
@@ -59,6 +74,10 @@ class Keeper:
         self._counters = counters
         self._pace = pace
         self._on_report = on_report
+        self._on_offer = on_offer
+        self._load: Load | None = None
+        self._orders: asyncio.Queue[Order] = asyncio.Queue()
+        self._applied = 0
         self._monotonic = monotonic
         self._jitter = jitter
         self._child: Child | None = None
@@ -81,6 +100,19 @@ class Keeper:
     def is_stale(self) -> bool:
         """Whether the process that served says nothing any more."""
         return self._monotonic() - self._heard_at > self._pace.stale_after
+
+    def declare(self, load: Load) -> None:
+        """Tell the process, and each that comes after it, by which declaration to go."""
+        self._load = load
+        self._orders.put_nowait(load)
+
+    def order(self, order: Order) -> None:
+        """Tell the process that there is now something, once."""
+        self._orders.put_nowait(order)
+
+    def has_applied(self, number: int) -> bool:
+        """Tell whether the process, if it serves, goes by a declaration or a newer one."""
+        return self._report is None or self._applied >= number
 
     async def keep(self) -> None:
         """Keep the process until ``drain`` or ``kill``.
@@ -126,13 +158,25 @@ class Keeper:
             return
         self._child = child
         self._counters.started(self.spec.name)
+        self._applied, self._orders = 0, asyncio.Queue()
+        if self._load is not None:
+            self._orders.put_nowait(self._load)
+        telling = asyncio.create_task(self._tell(child), name=f"tell-{self.spec.name}")
         if self._stopping.is_set():  # asked while it was being started
             child.ask_to_stop()
         try:
             await self._listen(child)
         finally:
+            telling.cancel()
             self._child = None
             self._forget(await child.end())
+
+    async def _tell(self, child: Child) -> None:
+        while True:
+            order = await self._orders.get()
+            if isinstance(order, Load) and order is not self._load:
+                continue  # there is a newer one behind it
+            await child.order(order)
 
     async def _listen(self, child: Child) -> None:
         patience = self._pace.start_within
@@ -151,6 +195,13 @@ class Keeper:
         if isinstance(message, Failure):
             self._log.error("process cannot go on", why=message.message)
             self._refusal = message.message if message.configuration else None
+            return
+        if isinstance(message, Offer):
+            self._on_offer(self, message)
+            return
+        if isinstance(message, Applied):
+            self._applied = message.number
+            self._on_report()
             return
         self._report, self._heard_at = message, now
         self._ever_served = True

@@ -9,14 +9,16 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from sidecar.control import ChildSpec, Role
+from sidecar.control import KEY_ROLES, ChildSpec, Role
+from sidecar.declarative.file import declarative_file
+from sidecar.declarative.registrar import Registrar
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
 from sidecar.metrics_directory import open_directory
 from sidecar.ports import refuse_taken
 from sidecar.readiness import Check, life
 from sidecar.settings import Settings, addresses
-from sidecar.startup import Prepared, prepare
+from sidecar.startup import NO_DATABASE, Prepared, prepare
 from sidecar.stopping import Stop
 from sidecar.supervisor import Supervisor, supervise
 from sidecar.telemetry import ProcessCounters
@@ -59,10 +61,30 @@ async def open_product(settings: Settings, *, stop: Stop) -> AsyncIterator[Super
         if (address := listeners.get("diagnostics.listen")) is not None:
             pages = Diagnostics(checks=state.checks, metrics=counters.page)
             await stack.enter_async_context(serve_diagnostics(pages, address))
+        state.supervisor = await _supervised(settings, stop, stack, directory, counters)
+        yield state.supervisor
+
+
+async def _supervised(
+    settings: Settings,
+    stop: Stop,
+    stack: AsyncExitStack,
+    directory: Path,
+    counters: ProcessCounters,
+) -> Supervisor:
+    """Start the processes, on a database or on what is declared in a file."""
+    if not settings.database.is_off:
         prepared = await stack.enter_async_context(prepare(settings))
         specs = _specs(settings, prepared, directory)
-        state.supervisor = await stack.enter_async_context(supervise(specs, counters=counters))
-        yield state.supervisor
+        return await stack.enter_async_context(supervise(specs, counters=counters))
+    file = declarative_file(settings)
+    registrar = Registrar(await asyncio.to_thread(file.read), metrics=counters.declarations)
+    specs = _specs(settings, NO_DATABASE, directory)
+    supervisor = await stack.enter_async_context(
+        supervise(specs, counters=counters, declared=registrar)
+    )
+    stop.on_hangup = await stack.enter_async_context(registrar.serving(supervisor, file))
+    return supervisor
 
 
 class _State:
@@ -97,13 +119,9 @@ def _specs(settings: Settings, prepared: Prepared, metrics: Path) -> Iterator[Ch
                 worker=worker,
                 settings=settings_of(role, settings),
                 database_url=prepared.database_url,
-                root_key=prepared.root_key if role in NEEDS_ROOT_KEY else None,
+                root_key=prepared.root_key if role in KEY_ROLES else None,
                 metrics_dir=str(metrics),
             )
-
-
-# Whoever does not open credentials does not get what opens them.
-NEEDS_ROOT_KEY: frozenset[Role] = frozenset({"authsvc", "admin"})
 
 
 def settings_of(role: Role, settings: Settings) -> Settings:

@@ -29,6 +29,11 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
         """Whether we start a Postgres of our own."""
         return self.url is None
 
+    @property
+    def is_off(self) -> bool:
+        """Whether there is none: everything is declared in a file."""
+        return self.url == Secret(DB_LESS)
+
 
 class Keyring(msgspec.Struct, frozen=True, kw_only=True):
     """What opens the keyring, and where that comes from."""

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from sidecar.address import Address
-from sidecar.control import ChildSpec, Role
+from sidecar.control import KEY_ROLES, ChildSpec, Role
+from sidecar.declarative.file import declarative_file
+from sidecar.declarative.own_file import open_own_file
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
 from sidecar.ports import refuse_taken
-from sidecar.product import NEEDS_ROOT_KEY
 from sidecar.readiness import INFORMING, Check, life
 from sidecar.settings import Settings, addresses
-from sidecar.startup import prepare
+from sidecar.startup import NO_DATABASE, prepare
 from sidecar.stopping import Stop
 from sidecar.supervisor import NEEDED
 from sidecar.telemetry import Telemetry
@@ -37,9 +38,15 @@ async def run_role(role: Role, settings: Settings, stop: Stop, *, open_role: Ope
         if (address := listeners.get(_DIAGNOSTICS)) is not None:
             pages = Diagnostics(checks=state.checks, metrics=telemetry.page)
             await stack.enter_async_context(serve_diagnostics(pages, address))
-        prepared = await stack.enter_async_context(
-            prepare(settings, opens_keys=role in NEEDS_ROOT_KEY)
-        )
+        prepared, declarations = NO_DATABASE, None
+        if settings.database.is_off:
+            declarations, stop.on_hangup = await stack.enter_async_context(
+                open_own_file(declarative_file(settings), metrics=telemetry.declarations)
+            )
+        else:
+            prepared = await stack.enter_async_context(
+                prepare(settings, opens_keys=role in KEY_ROLES)
+            )
         spec = ChildSpec(
             role=role,
             worker=0,
@@ -55,6 +62,7 @@ async def run_role(role: Role, settings: Settings, stop: Stop, *, open_role: Ope
             stop=stop,
             report=state.report,
             again=task.cancel if task else None,
+            declarations=declarations,
         )
 
 

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import structlog
 
+from authsvc.memory import MemoryDatabase
 from authsvc.postgres.database import Database
 from authsvc.postgres.migrate import check_schema, migrate
 from authsvc.ring_store import KeyringStore
 from authsvc.root_key import RootKey
+from authsvc.sealing import Sealer
+from authsvc.store import Stores
+from sidecar.declarative.editions import Declarations
+from sidecar.declarative.stores import Loader
 from sidecar.embedded_postgres import EmbeddedPostgres
 from sidecar.keyring_bootstrap import ensure_keyring
 from sidecar.root_key_file import read_or_generate
 from sidecar.root_key_sources import fetch_root_key
 from sidecar.secret import Secret
-from sidecar.settings import Settings, read_recovery_key
+from sidecar.settings import DB_LESS, Settings, SettingsError, read_recovery_key
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +37,10 @@ class Prepared:
     root_key: Secret | None
 
 
+NO_DATABASE = Prepared(database_url=Secret(DB_LESS), root_key=None)
+"""What there is to prepare where everything is declared in a file."""
+
+
 @asynccontextmanager
 async def prepare(settings: Settings, *, opens_keys: bool = True) -> AsyncIterator[Prepared]:
     """Make ready what every role needs; an embedded database runs inside the context.
@@ -39,7 +48,7 @@ async def prepare(settings: Settings, *, opens_keys: bool = True) -> AsyncIterat
     Where no keys are to be opened, there need be neither a root key nor a keyring.
 
     Raises:
-        SettingsError: A file of the settings cannot be read.
+        SettingsError: A file of the settings cannot be read, or there is to be no database.
         RootKeyError: The root key is not the keyring's.
         SchemaVersionError: The schema is not one that this program can work with.
         StoreUnavailableError: The database is away.
@@ -59,13 +68,41 @@ async def open_database(settings: Settings) -> AsyncIterator[Secret]:
     """Yield the database's URL; start the embedded one if the settings name none.
 
     Raises:
+        SettingsError: The settings say that there is no database.
         StartupError: The embedded database cannot be had.
     """
+    _need_database(settings)
     if settings.database.url is not None:
         yield settings.database.url
         return
     async with EmbeddedPostgres(Path(settings.data_dir)) as dsn:
         yield Secret(dsn)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredStores:
+    """Stores in memory that hold what is declared, and a ring that ends with this process."""
+
+    stores: Stores
+    root_key: Secret
+    loader: Loader[MemoryDatabase]
+
+
+@asynccontextmanager
+async def open_declared(
+    declarations: Declarations, *, with_keys: bool
+) -> AsyncIterator[DeclaredStores]:
+    """Yield stores that hold what is in force, also when that changes.
+
+    ``with_keys``: whether credentials are loaded.
+    """
+    database, text = MemoryDatabase(), RootKey.generate_base64()
+    root_key = RootKey.from_base64(text)
+    await ensure_keyring(database.keyring, root_key)
+    sealer = Sealer.unwrap(await database.keyring.load(), root_key) if with_keys else None
+    loader = Loader(declarations, database=database, make=MemoryDatabase, sealer=sealer)
+    async with loader.following():
+        yield DeclaredStores(database, Secret(text), loader)
 
 
 async def bring_up_to_date(url: Secret) -> list[str]:
@@ -103,10 +140,16 @@ async def existing_root_key(settings: Settings) -> RootKey:
         SettingsError, RootKeyError: There is none, or it cannot be read.
         StartupError: Its source cannot be reached.
     """
+    _need_database(settings)
     given = await fetch_root_key(settings)
     if given is None:
         given = read_or_generate(Path(settings.data_dir), has_keyring=True)
     return RootKey.from_base64(given.reveal())
+
+
+def _need_database(settings: Settings) -> None:
+    if settings.database.is_off:
+        raise SettingsError('database.url is "off": there is no database')
 
 
 async def _opened_keyring(settings: Settings, url: Secret) -> Secret:

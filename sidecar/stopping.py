@@ -14,18 +14,26 @@ _log = structlog.get_logger(__name__)
 
 
 class Stop:
-    """One request to stop. Asking again does nothing more than what ``again`` does."""
+    """One request to stop. Asking again does nothing more than what ``again`` does.
+
+    ``on_hangup`` is what SIGHUP does meanwhile: nothing, unless there is something to read again.
+    """
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()
         self._serving = False
         self._again: Callable[[], object] = _nothing
+        self.on_hangup: Callable[[], object] = _note_hangup
 
     def ask(self) -> None:
         """Ask. Safe to call from a signal handler of the event loop."""
         if self._asked.is_set():
             self._again()
         self._asked.set()
+
+    def hang_up(self) -> None:
+        """Do what SIGHUP does at the moment."""
+        self.on_hangup()
 
     @property
     def asked(self) -> bool:
@@ -68,12 +76,12 @@ class Stop:
 
 @contextmanager
 def signals(stop: Stop) -> Iterator[None]:
-    """Take SIGTERM and SIGINT as a request to stop, and ignore SIGHUP."""
+    """Take SIGTERM and SIGINT as a request to stop; SIGHUP is whatever the stop says it is."""
     loop = asyncio.get_running_loop()
     handlers: dict[signal.Signals, Callable[[], None]] = {
         signal.SIGTERM: stop.ask,
         signal.SIGINT: stop.ask,
-        signal.SIGHUP: _note_hangup,
+        signal.SIGHUP: stop.hang_up,
     }
     for number, handler in handlers.items():
         loop.add_signal_handler(number, handler)

@@ -11,11 +11,12 @@ What callers can rely on:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 from sidecar.child import WORKER_COMMAND
-from sidecar.control import ChildSpec, Role
+from sidecar.control import ChildSpec, Load, Offer, Role
 from sidecar.keeper import Keeper, Pace
 from sidecar.readiness import INFORMING, Check, is_ready
 from sidecar.stopping import Stop
@@ -25,6 +26,16 @@ from sidecar.telemetry import ProcessCounters
 _WAVES: tuple[frozenset[Role], ...] = (frozenset({"authsvc", "admin"}), frozenset({"analytics"}))
 # Requests must not wait for analytics.
 NEEDED: frozenset[Role] = frozenset({"authsvc", "admin"})
+
+
+class Declared(Protocol):
+    """What all processes go by, where there is no database."""
+
+    def load(self, role: Role) -> Load:
+        """Return what a role is told of the declaration in force."""
+
+    def offered(self, keeper: Keeper, offer: Offer) -> None:
+        """Take a new declaration from a process. Must not block."""
 
 
 class Supervisor:
@@ -37,12 +48,23 @@ class Supervisor:
         counters: ProcessCounters,
         command: Sequence[str],
         pace: Pace,
+        declared: "Declared | None" = None,
     ) -> None:
         self._heard = asyncio.Event()
+        offers: dict[str, Any] = {"on_offer": declared.offered} if declared else {}
         self._keepers = [
-            Keeper(spec, counters=counters, command=command, pace=pace, on_report=self._heard.set)
+            Keeper(
+                spec,
+                counters=counters,
+                command=command,
+                pace=pace,
+                on_report=self._heard.set,
+                **offers,
+            )
             for spec in specs
         ]
+        if declared is not None:
+            self.declare(declared.load)
         self._tasks = [
             asyncio.create_task(keeper.keep(), name=f"keep-{keeper.spec.name}")
             for keeper in self._keepers
@@ -52,6 +74,22 @@ class Supervisor:
         """Return what each role and each process needs, and whether it has it."""
         roles = dict.fromkeys(keeper.spec.role for keeper in self._keepers)
         return [check for role in roles for check in self._checks_of(role)]
+
+    def declare(self, load: Callable[[Role], Load]) -> None:
+        """Tell every process by which declaration to go: what it is for each role."""
+        for keeper in self._keepers:
+            keeper.declare(load(keeper.spec.role))
+
+    async def until_applied(self, number: int, *, seconds: float) -> bool:
+        """Wait until every process that serves goes by a declaration; tell whether that is so."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not all(keeper.has_applied(number) for keeper in self._keepers):
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def until_ready(self) -> None:
         """Return once every process serves, and traffic may come."""
@@ -111,6 +149,7 @@ async def supervise(
     counters: ProcessCounters,
     command: Sequence[str] = WORKER_COMMAND,
     pace: Pace = Pace(),  # noqa: B008 - frozen
+    declared: Declared | None = None,
 ) -> AsyncIterator[Supervisor]:
     """Keep a process for each spec inside the context.
 
@@ -119,8 +158,9 @@ async def supervise(
         counters: Counts what becomes of them.
         command: Starts a process; the descriptor of its control socket is added.
         pace: How patient to be with it.
+        declared: What they go by; None: a database.
     """
-    supervisor = Supervisor(specs, counters=counters, command=command, pace=pace)
+    supervisor = Supervisor(specs, counters=counters, command=command, pace=pace, declared=declared)
     try:
         yield supervisor
     finally:

@@ -25,6 +25,8 @@ from sidecar.admin_metrics import AdminCounters
 from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.auth_metrics import AuthCounters
 from sidecar.body_metrics import BodyCounters
+from sidecar.declaration_metrics import DeclarationCounters
+from sidecar.profile_metrics import ProfileCounters
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -71,9 +73,19 @@ class Telemetry:
         return BodyCounters(self._registry)
 
     @cached_property
+    def profiles(self) -> ProfileCounters:
+        """What analytics counts of users and companies."""
+        return ProfileCounters(self._registry)
+
+    @cached_property
     def admin(self) -> AdminCounters:
         """What the Admin API counts."""
         return AdminCounters(self._registry)
+
+    @cached_property
+    def declarations(self) -> DeclarationCounters:
+        """What a process counts that reads the declarative file by itself."""
+        return DeclarationCounters(self._registry)
 
     def page(self) -> bytes:
         """Return the metrics of this process, as Prometheus reads them."""
@@ -98,6 +110,11 @@ class ProcessCounters:
             ("process",),
             registry=self._registry,
         )
+
+    @cached_property
+    def declarations(self) -> DeclarationCounters:
+        """What is counted where there is no database."""
+        return DeclarationCounters(self._registry)
 
     def started(self, name: str) -> None:
         """Count the start of a child."""

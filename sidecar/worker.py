@@ -25,6 +25,8 @@ import uvloop
 
 from sidecar import logs
 from sidecar.control import DRAIN_SECONDS, ChildEnd, ChildSpec, Failure, Report
+from sidecar.declarative.editions import Declarations
+from sidecar.declarative.handed_down import HandedDown
 from sidecar.failures import FAILED, MISCONFIGURED, explain
 from sidecar.stopping import Stop, signals
 from sidecar.telemetry import Telemetry
@@ -51,9 +53,12 @@ class OpenRole(Protocol):
     """
 
     def __call__(
-        self, spec: ChildSpec, *, telemetry: Telemetry
+        self, spec: ChildSpec, *, telemetry: Telemetry, declarations: Declarations | None
     ) -> AbstractAsyncContextManager[RunningRole]:
-        """Open the role that the spec says."""
+        """Open the role that the spec says.
+
+        ``declarations`` are what it goes by; None: a database.
+        """
 
 
 def main(
@@ -79,6 +84,7 @@ async def serve(
     stop: Stop,
     report: "Reporter",
     again: Callable[[], object] | None = None,
+    declarations: Declarations | None = None,
 ) -> None:
     """Open a role, report its checks each second, and drain it when asked to stop.
 
@@ -89,8 +95,9 @@ async def serve(
         stop: Asks it to stop.
         report: Takes its checks.
         again: What to do when asked a second time.
+        declarations: What it goes by where there is no database.
     """
-    async with open_role(spec, telemetry=telemetry) as role:
+    async with open_role(spec, telemetry=telemetry, declarations=declarations) as role:
         stop.serving(again=again)
         _log.info("serving")
         while not stop.asked:
@@ -127,11 +134,23 @@ async def _be(spec: ChildSpec, *, channel: ChildEnd, stop: Stop, open_role: Open
         channel.say(Report(checks=dict(checks)))
 
     telemetry = Telemetry.of_child(spec.name) if spec.metrics_dir else Telemetry.alone()
-    work = serve(spec, open_role=open_role, telemetry=telemetry, stop=stop, report=report)
+    handed_down = HandedDown(channel)
+    # Also without declarations: whoever reads to the end notices the end.
+    listening = asyncio.create_task(handed_down.listen(), name="orders")
+    work = serve(
+        spec,
+        open_role=open_role,
+        telemetry=telemetry,
+        stop=stop,
+        report=report,
+        declarations=handed_down if spec.settings.database.is_off else None,
+    )
     try:
         await stop.run(work)
     except Exception as error:  # noqa: BLE001 - the outermost boundary of the process
         return _confess(error, channel)
+    finally:
+        listening.cancel()
     return 0
 
 

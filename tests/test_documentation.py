@@ -49,6 +49,7 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     assert telemetry.analytics
     assert telemetry.bodies
     supervisor = ProcessCounters(tmp_path)
+    assert supervisor.declarations
     existing = metrics_of(telemetry._registry) | metrics_of(supervisor._registry)
     rows = METRIC_ROW.findall((ROOT / "docs" / "metrics.md").read_text())
     assert {name: (kind, labels.strip()) for name, kind, labels in rows} == existing

@@ -42,6 +42,7 @@ REVEALS = {
     "sidecar/admin/key_auth_enc.py": "the Admin API shows a key to who may see it",
     "sidecar/admin_client.py": "the Admin API's token, in the command line's requests",
     "sidecar/app.py": "the composition root: database address and root key",
+    "sidecar/declarative/encoding.py": "declared keys on their way to another process of ours",
     "sidecar/declarative/declaration.py": "keys of a file are told apart by a digest of the moment",
     "sidecar/cli/export_file.py": "an export shows keys to whoever has the root key",
     "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
@@ -71,6 +72,8 @@ BLANKET_EXCEPTS = {
     "authsvc/follower.py::_follow": "a worker must not go on trusting its memory after a fault",
     "sidecar/admin/app.py::boundary": "the face: every error ends in an answer",
     "sidecar/cli/program.py::run_program": "the outermost boundary: one line, an exit code",
+    "sidecar/declarative/file.py::_read": "a fault in reading must not end the watching",
+    "sidecar/declarative/stores.py::_follow": "logged and raised: the role is not ready any more",
     "sidecar/redaction.py::_representation": "a foreign repr must not cost a log line",
     "sidecar/worker.py::_be": "the outermost boundary of a process",
 }

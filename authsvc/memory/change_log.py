@@ -32,9 +32,14 @@ class MemoryChangeLog:
             )
             self._log.append((now, change))
         self._prune(now)
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake()
+        return self._head
+
+    def start_anew(self) -> int:
+        """Forget every change, so that all who follow have to read everything; return the seq."""
+        self._head += 1
+        self._log.clear()
+        self._wake()
         return self._head
 
     async def head(self) -> int:
@@ -56,6 +61,11 @@ class MemoryChangeLog:
             await asyncio.wait({waiter}, timeout=seconds)
         finally:
             self._waiting.discard(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _prune(self, now: float) -> None:
         while len(self._log) > self._retention.changes:

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sidecar.control import ChildSpec
+from sidecar.declarative.editions import Declarations
 from sidecar.errors import SettingsError
 from sidecar.telemetry import Telemetry
 from sidecar.worker import ORPHAN_SECONDS, main
@@ -47,7 +48,9 @@ class ScriptedRole:
 
 
 @asynccontextmanager
-async def open_role(spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator[ScriptedRole]:
+async def open_role(
+    spec: ChildSpec, *, telemetry: Telemetry, declarations: Declarations | None = None
+) -> AsyncIterator[ScriptedRole]:
     directory = Path(spec.settings.data_dir)
     journal = Journal(directory)
     part = directory / f"{spec.name}.json"
@@ -59,6 +62,10 @@ async def open_role(spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator[S
         raise RuntimeError(script["fault"])
     if "exit" in script:
         os._exit(script["exit"])
+    if declarations is not None:
+        edition = await declarations.next()
+        journal.write(f"{spec.name} loads {edition.number} {edition.declaration.count()}")
+        declarations.applied(edition.number)
     if "hang_start" in script:
         await asyncio.sleep(3600)
     telemetry.auth.checked(result="allow", reason="ok", transport="grpc", seconds=0.001)

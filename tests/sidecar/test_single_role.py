@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from sidecar.control import ChildSpec, Role
+from sidecar.declarative.editions import Declarations
 from sidecar.secret import Secret
 from sidecar.settings import Analytics, Authsvc, Database, Diagnostics, Keyring, Settings
 from sidecar.single_role import run_role
@@ -35,7 +36,9 @@ class Part:
         return self.answers
 
     @asynccontextmanager
-    async def open(self, spec: ChildSpec, *, telemetry: Telemetry) -> AsyncIterator["Part"]:
+    async def open(
+        self, spec: ChildSpec, *, telemetry: Telemetry, declarations: Declarations | None = None
+    ) -> AsyncIterator["Part"]:
         self.spec = spec
         telemetry.auth.looked_up("hit")
         self.events.append("serves")
