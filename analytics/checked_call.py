@@ -21,7 +21,7 @@ class CheckedCall:
         headers: Names in lower case, repeated lines apart.
         body: None: there is none, or not all of it is there.
         client_address: As Envoy resolved it; None: it did not say.
-        verdict: What authsvc found out.
+        verdict: What authsvc found out; may be set later.
         trusts_headers: Whether the client's address may be taken from headers.
     """
 
@@ -43,7 +43,7 @@ class CheckedCall:
         headers: Sequence[tuple[str, bytes]],
         body: bytes | None,
         client_address: str | None,
-        verdict: Verdict,
+        verdict: Verdict | None = None,
         trusts_headers: bool = False,
     ) -> None:
         self.verb: str | None = method

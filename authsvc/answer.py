@@ -9,10 +9,12 @@ from typing import Literal
 
 from authsvc.annotation import NOTHING, Annotation
 from authsvc.authenticator import Authenticator
-from authsvc.decision import Allow, Decision, Deny, Identity
+from authsvc.decision import Allow, Decision, Deny, DenyReason, Identity
 from authsvc.denial import Denial, render
+from authsvc.governance import NO_RULING, Ruling, govern
 from authsvc.identity_headers import MAX_VALUE_LENGTH, headers_to_remove, headers_to_set
 from authsvc.request import Request
+from authsvc.rule_denial import deny_by_rule
 from authsvc.transaction_id import TRANSACTION_ID
 
 Kind = Literal["allow", "deny", "error"]
@@ -49,28 +51,47 @@ Answer = Allowed | Refused
 
 async def check(request: Request, authenticator: Authenticator) -> Answer:
     """Return the answer to a request: every face asks this."""
-    decision = await authenticator.decide(request)
-    return answer(decision, request, authenticator.annotate(request, decision))
+    return answer_to(await authenticator.decide(request), request, authenticator)
 
 
-def answer(decision: Decision, request: Request | None, annotation: Annotation = NOTHING) -> Answer:
-    """Return the answer that a decision about a request means, with what is told beside it."""
+def answer_to(decision: Decision, request: Request, authenticator: Authenticator) -> Answer:
+    """Return the answer to a request that was decided about, with all that goes with it."""
+    annotation = authenticator.annotate(request, decision)
+    ruling = govern(authenticator.governance, request, decision, annotation)
+    return answer(decision, request, annotation, ruling)
+
+
+def answer(
+    decision: Decision,
+    request: Request | None,
+    annotation: Annotation = NOTHING,
+    ruling: Ruling = NO_RULING,
+) -> Answer:
+    """Return the answer that a decision about a request means, with what is told beside it.
+
+    A ruling counts for what is allowed only: it can refuse, and never let pass.
+    """
     if isinstance(decision, Allow) and request is not None:
-        return _allowed(decision, request, annotation)
+        if ruling.rule is not None:
+            return _blocked(decision, request, annotation, ruling)
+        return _allowed(decision, request, annotation, ruling)
     if isinstance(decision, Allow):
         raise TypeError("nothing was asked, so nothing can be allowed")
     kind: Kind = "deny" if isinstance(decision, Deny) else "error"
     identity = decision.identity if isinstance(decision, Deny) else None
     metadata = _metadata(kind, decision.reason, identity, request)
     _annotate(metadata, annotation)
-    denial = render(decision, request)
-    told = _told(annotation)
-    if told:
-        denial = replace(denial, headers=(*denial.headers, *told.items()))
-    return Refused(metadata, denial, kind)
+    return Refused(metadata, _telling(render(decision, request), annotation), kind)
 
 
-def _allowed(decision: Allow, request: Request, annotation: Annotation) -> Allowed:
+def _blocked(decision: Allow, request: Request, annotation: Annotation, ruling: Ruling) -> Refused:
+    metadata = _metadata("deny", DenyReason.BLOCKED_BY_RULE, decision.identity, request)
+    _annotate(metadata, annotation)
+    _put(metadata, "blocked_by", ruling.rule)
+    return Refused(metadata, _telling(deny_by_rule(ruling, request), annotation), "deny")
+
+
+def _allowed(decision: Allow, request: Request, annotation: Annotation, ruling: Ruling) -> Allowed:
     identity_headers = headers_to_set(decision)
     removed = headers_to_remove(identity_headers)
     removed.extend(
@@ -84,7 +105,13 @@ def _allowed(decision: Allow, request: Request, annotation: Annotation) -> Allow
     changed = identity_headers | told
     if decision.hiding.cookie is not None:
         changed["cookie"] = decision.hiding.cookie
-    return Allowed(metadata, changed, removed, decision.hiding.path, told)
+    answered = told | dict(ruling.headers) if ruling.headers else told
+    return Allowed(metadata, changed, removed, decision.hiding.path, answered)
+
+
+def _telling(denial: Denial, annotation: Annotation) -> Denial:
+    told = _told(annotation)
+    return replace(denial, headers=(*denial.headers, *told.items())) if told else denial
 
 
 def _told(annotation: Annotation) -> dict[str, str]:

@@ -20,6 +20,7 @@ from authsvc.decision import (
     Unavailable,
 )
 from authsvc.errors import KeyringError, PolicyError, StoreUnavailableError
+from authsvc.governance import Governance
 from authsvc.hiding import hide
 from authsvc.locations import NoKey, find_key
 from authsvc.policy import PREFIXED, Policy, PolicyBook
@@ -48,6 +49,8 @@ class Authenticator:
         self._clock = clock
         self._annotator = annotator or Annotator()
         self.policies = policies
+        #: What else may block a request that is allowed; see ``authsvc.governance``.
+        self.governance: Governance | None = None
 
     async def decide(self, request: Request) -> Decision:
         """Return the verdict. Raises nothing that a store, a ring or a policy can cause."""

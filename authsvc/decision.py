@@ -38,6 +38,7 @@ class DenyReason(StrEnum):
     CORRUPT_CREDENTIAL = "corrupt_credential"
     BAD_REQUEST = "bad_request"
     INTERNAL_ERROR = "internal_error"
+    BLOCKED_BY_RULE = "blocked_by_rule"
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ _ANSWERS: dict[DenyReason, tuple[int, str]] = {
     DenyReason.INVALID_POLICY: (_INTERNAL, "Invalid plugin configuration"),
     DenyReason.CORRUPT_CREDENTIAL: (_INTERNAL, _UNEXPECTED),
     DenyReason.INTERNAL_ERROR: (_INTERNAL, _UNEXPECTED),
+    # A rule answers for itself, see ``rule_denial``.
+    DenyReason.BLOCKED_BY_RULE: (FORBIDDEN, "Blocked by a rule"),
 }
 _CHALLENGED = frozenset(
     {

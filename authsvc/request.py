@@ -16,6 +16,7 @@ class Request:
         body: The whole body; None if there is none, or not all of it, or Envoy did not send it.
         http2: It came over HTTP/2 or later.
         authority: The host that the client asked, before Envoy rewrites it for an upstream.
+        client_address: The client's address as Envoy resolved it, if it said.
         route: The name of the route, if Envoy gave one.
         service: The name of the service, if Envoy gave one.
     """
@@ -27,6 +28,7 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     http2: bool = False
     authority: str | None = None
+    client_address: str | None = None
     route: str | None = None
     service: str | None = None
 

@@ -7,6 +7,8 @@ What this mode cannot carry, and what is done about it:
   the generated configuration puts in its place.
 * Any 5xx counts as an error of the service, and obeys ``failure_mode_allow``: a refusal that the
   gRPC face answers with 500 is 403 here, so that it stays a refusal.  An outage is 503.
+* 200 lets the request pass: a rule that refuses with it does so with 403 here.
+* It does not know the client's address; the generated configuration tells it in a header.
 """
 
 import sys
@@ -28,9 +30,11 @@ from authsvc.request import Request
 ROUTE_HEADER = "x-tollkeeper-route"
 SERVICE_HEADER = "x-tollkeeper-service"
 PATH_HEADER = "x-tollkeeper-path"
+CLIENT_ADDRESS_HEADER = "x-tollkeeper-client-address"
 _REMOVE_HEADER = "x-envoy-auth-headers-to-remove"
 _PARTIAL_BODY = "x-envoy-auth-partial-body"
 MAX_HEADER_LENGTH = 65_536  # bytes; Envoy itself refuses more than 60 KiB of headers
+_OK = 200
 _SERVER_ERROR = 500
 _FORBIDDEN = 403
 _BAD_REQUEST = 400
@@ -80,6 +84,7 @@ async def _read(http: web.BaseRequest) -> Request:
         http2=True,  # it cannot be seen here; gRPC exists on nothing else
         body=body if body and not partial else None,
         authority=http.headers.get("host") or None,
+        client_address=http.headers.get(CLIENT_ADDRESS_HEADER) or None,
         route=http.headers.get(ROUTE_HEADER) or None,
         service=http.headers.get(SERVICE_HEADER) or None,
     )
@@ -103,9 +108,10 @@ def _response(decided: Answer) -> web.Response:
         return web.Response(status=200, headers=headers)
     denial = decided.denial
     headers.extend(denial.headers)
-    refused = decided.kind == "deny" and denial.status >= _SERVER_ERROR
+    # To Envoy 200 would mean allow, and any 5xx an outage, which it may let pass.
+    misread = denial.status == _OK or denial.status >= _SERVER_ERROR
     return web.Response(
-        status=_FORBIDDEN if refused else denial.status,
+        status=_FORBIDDEN if decided.kind == "deny" and misread else denial.status,
         headers=headers,
         body=denial.body.encode(),
     )

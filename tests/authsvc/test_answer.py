@@ -8,6 +8,7 @@ from authsvc.annotation import Annotation
 from authsvc.answer import Allowed, Refused, answer
 from authsvc.decision import Allow, AllowReason, Decision, Deny, DenyReason, Identity, Unavailable
 from authsvc.entities import Consumer
+from authsvc.governance import Ruling
 from authsvc.hiding import Hiding
 from authsvc.policy import KeyAuthConfig, Policy
 from authsvc.request import Request
@@ -151,3 +152,43 @@ def test_the_upstream_and_the_client_hear_the_transaction_id() -> None:
 def test_nothing_is_told_that_is_not_known() -> None:
     decided = answer(allow(), REQUEST, Annotation(company_id="x" * 5000))
     assert decided == answer(allow(), REQUEST)
+
+
+RULING = Ruling((("x-warn", "soon"), ("content-type", "text/plain")), "R", 429, "no")
+
+
+def test_a_rule_that_blocks_answers_for_itself() -> None:
+    blocked = answer(allow(), REQUEST, Annotation("t"), RULING)
+    assert isinstance(blocked, Refused)
+    assert blocked.kind == "deny"
+    assert (blocked.denial.status, blocked.denial.body) == (429, "no")
+    assert blocked.denial.headers == (*RULING.headers, ("x-moesif-transaction-id", "t"))
+    assert blocked.metadata["result"] == "deny"
+    assert blocked.metadata["reason"] == "blocked_by_rule"
+    assert blocked.metadata["blocked_by"] == "R"
+    assert blocked.metadata["consumer_id"] == "c-1"
+
+
+def test_a_rule_that_does_not_block_adds_headers_to_what_the_client_is_answered() -> None:
+    allowed = answer(allow(), REQUEST, Annotation("t"), Ruling((("x-warn", "soon"),)))
+    assert isinstance(allowed, Allowed)
+    assert allowed.response_headers == {"x-moesif-transaction-id": "t", "x-warn": "soon"}
+    assert "x-warn" not in allowed.headers_to_set
+    assert "blocked_by" not in allowed.metadata
+
+
+@pytest.mark.parametrize("decision", [Deny(DenyReason.UNKNOWN_KEY, POLICY), Unavailable()])
+def test_no_rule_changes_a_refusal(decision: Decision) -> None:
+    assert answer(decision, REQUEST, Annotation(), RULING).metadata == (
+        answer(decision, REQUEST).metadata
+    )
+    refused = answer(decision, REQUEST, Annotation(), RULING)
+    assert isinstance(refused, Refused)
+    assert refused.denial.status in {401, 503}
+
+
+def test_a_grpc_call_is_blocked_in_its_own_terms() -> None:
+    call = replace(REQUEST, http2=True, headers=(("content-type", b"application/grpc"),))
+    blocked = answer(allow(), call, Annotation(), RULING)
+    assert isinstance(blocked, Refused)
+    assert blocked.denial.headers == (("x-warn", "soon"), ("grpc-status", "8"))

@@ -257,3 +257,12 @@ def test_no_answer_is_empty_and_only_an_allowed_one_has_code_zero(answer: Answer
     assert (response.status.code == 0) is isinstance(answer, Allowed)
     assert response.WhichOneof("http_response") is not None
     assert response.HasField("ok_response") is isinstance(answer, Allowed)
+
+
+def test_the_clients_address_is_that_of_the_source() -> None:
+    message = check_request()
+    assert decode(message.SerializeToString()).client_address is None
+    message.attributes.source.address.pipe.path = "/socket"
+    assert decode(message.SerializeToString()).client_address is None
+    message.attributes.source.address.socket_address.address = "2001:db8::1"
+    assert decode(message.SerializeToString()).client_address == "2001:db8::1"

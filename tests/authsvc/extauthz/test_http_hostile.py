@@ -24,6 +24,21 @@ async def port() -> AsyncIterator[int]:
         yield int(address.rpartition(":")[2])
 
 
+class Blocking:
+    """Rules that block every request."""
+
+    headers = (("x-why", "rule"), ("result", "allow"), ("x-envoy-auth-headers-to-remove", "x"))
+    rule = "R"
+    body = ""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.block = self
+
+    def judge(self, **_request: object) -> "Blocking":
+        return self
+
+
 async def ask(port: int, *lines: str, body: bytes = b"") -> Response:
     head = "\r\n".join([*lines, "connection: close", "", ""])
     return await exchange(port, head.encode("latin-1") + body)
@@ -49,6 +64,20 @@ async def test_the_upstream_does_not_see_which_route_was_asked_about(port: int) 
     response = await ask(port, "GET / HTTP/1.1", "host: a", f"apikey: {KEY}")
 
     assert {"x-tollkeeper-route", "x-tollkeeper-service"} <= removed(response)
+
+
+@pytest.mark.parametrize(("status", "answered"), [(200, 403), (204, 204), (429, 429), (503, 403)])
+async def test_a_rule_that_blocks_never_answers_what_envoy_takes_for_a_pass(
+    status: int, answered: int
+) -> None:
+    authenticator = make_authenticator(KeyAuthConfig(), key=KEY)
+    authenticator.governance = Blocking(status)
+    async with serve("127.0.0.1:0", authenticator=authenticator, metrics=NullMetrics()) as address:
+        port = int(address.rpartition(":")[2])
+        response = await ask(port, "GET / HTTP/1.1", "host: a", f"apikey: {KEY}")
+    assert response.status == answered
+    assert response.headers["blocked_by"] == "R"
+    assert response.headers["x-why"] == "rule"
 
 
 async def test_a_request_for_two_hosts_is_refused(port: int) -> None:
