@@ -39,6 +39,7 @@ from analytics.shelf import Shelf
 
 COMMIT_SECONDS = 0.02  # after which an event is handed to the disk, also if its batch is not full
 _TOO_LARGE = 413
+_FIRST_LOOK = 5.0  # seconds that sending waits for what is on disk, which is older
 _DISK_SECONDS = 1.5  # that what is left has to get to the disk when the process stops
 
 _log = structlog.get_logger(__name__)
@@ -141,6 +142,8 @@ class Delivery:
         """
         self._sender.stop()
         self.queue.close()
+        # The disk may only just be being opened; what waits is handed to it then.
+        await self._shelf.looked(limit=_DISK_SECONDS)
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=limit)
             self._task.cancel()
@@ -211,7 +214,7 @@ class Delivery:
             self._commit_timer = loop.call_later(COMMIT_SECONDS, self._commit)
 
     async def _run(self) -> None:
-        await self._shelf.looked()
+        await self._shelf.looked(limit=_FIRST_LOOK)
         while (batch := await self.queue.take()) is not None:
             await self._sender.pace(batch.remaining, rate=lambda: self._settings.max_rate)
             await self._deliver(batch)

@@ -77,10 +77,10 @@ class Shelf:
         if self._spool is not None:
             self._spool.start(user)
 
-    async def looked(self) -> None:
-        """Wait until it is known what is on disk, or that it will not be known soon."""
+    async def looked(self, *, limit: float) -> None:
+        """Wait until it is known what is on disk, for so many seconds."""
         if self._spool is not None:
-            await self._spool.looked()
+            await self._spool.looked(limit=limit)
 
     def keep(self, batch: QueuedBatch) -> None:
         """Keep a batch."""

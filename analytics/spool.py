@@ -23,7 +23,6 @@ from analytics.queued_batch import QueuedBatch
 from analytics.spool_files import SpoolFiles, SpoolUse
 
 RETRY_SECONDS = 2.0  # before a disk is tried again that could not be used
-_FIRST_LOOK = 5.0  # seconds that sending waits for what is on disk, which is older
 
 _log = structlog.get_logger(__name__)
 
@@ -106,10 +105,10 @@ class Spool:
         self._user = user
         self._open()
 
-    async def looked(self) -> None:
-        """Wait until it is known what is on disk, or that it will not be known soon."""
+    async def looked(self, *, limit: float) -> None:
+        """Wait until it is known what is on disk, or that it cannot be, for so many seconds."""
         try:
-            async with asyncio.timeout(_FIRST_LOOK):
+            async with asyncio.timeout(limit):
                 await self._looked.wait()
         except TimeoutError:
             self._log.error("the disk does not answer; events wait in memory only")

@@ -8,14 +8,14 @@ is for the event loop.  What callers can rely on, strongest first:
    ends; what ``sync`` returned for survives a power cut too.
 3. What cannot be read back as it was written is left out, and nothing else is.
 4. ``open`` returns what was not settled, oldest first.  What was sent, but not settled before the
-   process was killed, is among it.
+   process was killed, is among it; so may be what was dropped while something older was not done.
 """
 
 import fcntl
 import os
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,7 @@ class SpoolFiles:
         self._segments: Segments | None = None
         self._unsettled: deque[Place] = deque()
         self._settled: set[Place] = set()  # those that are not the oldest, which is not yet
+        self._live: Counter[int] = Counter()  # by segment: what is not settled
         self._is_broken = False
         self._is_unsynced = False
 
@@ -139,6 +140,7 @@ class SpoolFiles:
         segments = self._opened()
         if not done:
             self._settled.add(place)
+            self._live[place.segment] -= 1
         while self._unsettled and self._unsettled[0] in self._settled:
             self._settled.remove(self._unsettled.popleft())
         if self._unsettled:
@@ -146,7 +148,9 @@ class SpoolFiles:
             self._move(Cursor(oldest.segment, oldest.offset, done if oldest == place else 0))
         else:
             self._move(Cursor(place.segment, place.offset + place.length))
-            segments.remove_delivered()
+        # Also one behind the oldest: a batch that is tried for hours must not keep all others.
+        if not self._live[place.segment]:
+            segments.remove(place.segment)
 
     def read(self, place: Place) -> bytes | None:
         """Return the body of a batch, or None: it is not as it was written.
@@ -195,6 +199,7 @@ class SpoolFiles:
         segments.remove_before(cursor.segment)
         waiting, known = _waiting(segments, cursor)
         self._unsettled = deque(batch.place for batch in waiting if batch.place is not None)
+        self._live = Counter(place.segment for place in self._unsettled)
         self._segments = segments
         rest = self._rest(known)
         return [*waiting, rest] if rest else waiting
@@ -208,6 +213,7 @@ class SpoolFiles:
             self._is_broken = True
             raise
         self._unsettled.append(place)
+        self._live[place.segment] += 1
         self._is_unsynced = True
         return place
 

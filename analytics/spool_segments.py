@@ -99,18 +99,21 @@ class Segments:
         for old in [old for old in self._sizes if old < number]:
             self._remove(old)
 
-    def remove_delivered(self) -> None:
-        """Remove the newest segment, all of which is delivered.
+    def remove(self, number: int) -> None:
+        """Remove a segment of which nothing is needed any more.
 
-        A small one stays, to be written to: making files takes longer than leaving them.
+        The newest stays as long as it is small, to be written to: making files takes longer than
+        leaving them.
 
         Raises:
             OSError: It cannot be removed.
         """
-        newest = self._next - 1
-        if self._sizes.get(newest, 0) >= TIDY_SIZE:
+        if number == self._next - 1 and self._descriptor is not None:
+            if self._sizes[number] < TIDY_SIZE:
+                return
             self._leave()
-            self._remove(newest)
+        if number in self._sizes:
+            self._remove(number)
 
     def sync(self) -> None:
         """Have what was written survive a power cut.

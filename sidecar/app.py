@@ -48,6 +48,7 @@ from sidecar.ring_upkeep import keep_counted, keep_rotated
 from sidecar.root_key_sources import fetch_root_key
 from sidecar.settings import Settings, admin_tls, read_recovery_key, read_token, reveals_keys
 from sidecar.startup import open_declared
+from sidecar.spool_key import open_shelves
 from sidecar.telemetry import Telemetry
 
 
@@ -143,7 +144,10 @@ async def _open_analytics(
     collector = await stack.enter_async_context(MoesifCollector())
     pipeline = await stack.enter_async_context(
         Pipeline(
-            collector=collector, metrics=telemetry.analytics, body_metrics=telemetry.bodies
+            collector=collector,
+            metrics=telemetry.analytics,
+            body_metrics=telemetry.bodies,
+            shelves=open_shelves(spec.settings, telemetry.analytics),
         )
     )
     followed = _Flag()

@@ -26,6 +26,7 @@ from sidecar.tls import server_context
 
 FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
+MIN_SPOOL = 1024 * 1024  # bytes
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)  # never * or null
 _SECRET_FILES = (
     "keyring.root_key_file",
@@ -261,6 +262,11 @@ def _check_default_plugin(settings: Settings) -> None:
         raise SettingsError(f"{FIELDS['authsvc.default_plugin'].name}.{shown}: {text}") from None
 
 
+def _check_spool(settings: Settings) -> None:
+    if 0 < settings.analytics.spool_max_bytes < MIN_SPOOL:
+        raise FIELDS["analytics.spool_max_bytes"].error(f"expected {MIN_SPOOL} or more, or 0")
+
+
 def _without_values(text: str, value: object) -> str:
     """Take the values out of a message that quotes them."""
     for each in value if isinstance(value, list) else [value]:
@@ -287,4 +293,5 @@ _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_origins,
     _check_tls,
     _check_default_plugin,
+    _check_spool,
 )

@@ -63,9 +63,11 @@ class Authsvc(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Analytics(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened? The access-log listener; None: off."""
+    """What happened? The access-log listener; None: off. What waits for one application id."""
 
     grpc: Text | None = "127.0.0.1:9193"
+    spool_max_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 2**30  # on disk; 0: no disk
+    spool_max_age_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] = 168  # Moesif takes 30 days
 
 
 class Tls(msgspec.Struct, frozen=True, kw_only=True):

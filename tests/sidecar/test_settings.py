@@ -79,6 +79,8 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
         {"key_names": ["k"]},
     ),
     "analytics.grpc": ("[::1]:7000", "[::1]:7000", "[::1]:7000"),
+    "analytics.spool_max_bytes": (2000000, "2000000", 2000000),
+    "analytics.spool_max_age_hours": (24, "24", 24),
     "admin.listen": (None, "", None),
     "admin.token_file": ("{token}", "{token}", "{token}"),
     "admin.cors_origins": (
@@ -189,7 +191,11 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
             "workers": 1,
             "default_plugin": {},
         },
-        "analytics": {"grpc": "127.0.0.1:9193"},
+        "analytics": {
+            "grpc": "127.0.0.1:9193",
+            "spool_max_bytes": 1073741824,
+            "spool_max_age_hours": 168,
+        },
         "admin": {
             "listen": "127.0.0.1:8001",
             "token_file": None,

@@ -49,6 +49,10 @@ REFUSED: dict[str, tuple[Settings, str]] = {
         Settings(admin=Admin(listen="127.0.0.1:9191")),
         "admin.listen .*is the same address as authsvc.grpc",
     ),
+    "a spool too small to hold anything": (
+        Settings(analytics=Analytics(spool_max_bytes=1000)),
+        "analytics.spool_max_bytes .*expected 1048576 or more, or 0",
+    ),
     "workers on a unix socket": (
         Settings(authsvc=Authsvc(grpc="unix:/run/x", workers=2)),
         "authsvc.workers .*unix socket .authsvc.grpc",
