@@ -8,9 +8,10 @@ from sidecar.admin.kinds import is_uuid
 from sidecar.declarative.file_head import COMMENTS, OF_DECK, FileHead
 from sidecar.declarative.identities import Identities
 from sidecar.declarative.kinds import BY_NAME, DeclaredKind
+from sidecar.declarative.kong_only import without_kongs
 from sidecar.declarative.problems import EntityProblem, Path, redacted_reasons
 
-_CONSUMER = "consumer"
+_CONSUMER, _CONSUMER_GROUP = "consumer", "consumer_group"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,11 @@ class Collection:
         self, kind: DeclaredKind, entry: Mapping[str, Any]
     ) -> Iterator[tuple[str, Any]]:
         defaults = self._head.defaults.get(kind.singular, {})
-        for name, value in {**defaults, **entry}.items():
+        given: Mapping[str, Any] = {**defaults, **entry}
+        if self._lenient:
+            given, lost = without_kongs(kind.name, given)
+            self.left_out |= {f"{kind.name}: {name}": None for name in lost}
+        for name, value in given.items():
             if name in COMMENTS or _is_child(kind, name):
                 continue
             if name in OF_DECK:
@@ -151,7 +156,9 @@ class Collection:
         if not self._lenient or variants is None:
             return False
         name = entry.get(variants.key)
-        of_consumer = _CONSUMER in parent or entry.get(_CONSUMER) is not None
+        of_consumer = _CONSUMER in parent or any(
+            entry.get(scope) is not None for scope in (_CONSUMER, _CONSUMER_GROUP)
+        )
         return isinstance(name, str) and (name not in variants.by_value or of_consumer)
 
 
