@@ -35,6 +35,11 @@ def calls(gateway: str, *, key_name: str, key: Secret) -> Iterator[Step]:
         "200: a spoofed identity, replaced by the true one",
         f"curl -i {gateway}/hello {with_key} -H 'X-Consumer-Username: admin'",
     )
+    body = '{"access_token": "a secret", "item": "coffee"}'
+    yield Step(
+        "200: a body; the event below has it, and the answer's, without their credentials",
+        f"curl -i {gateway}/hello {with_key} -H 'content-type: application/json' -d '{body}'",
+    )
 
 
 def administration(admin: str, *, token_file: str | None) -> Iterator[Step]:

@@ -16,7 +16,7 @@ from sidecar.demo.sighting import Sighting
 
 _KEPT = 15  # events that stay on the screen
 _FRAME = 6  # lines of the table that are not events, and one for the cursor
-_COLUMNS = ("time", "verb", "path", "status", "consumer", "latency")
+_COLUMNS = ("time", "verb", "path", "status", "consumer", "user", "latency", "bodies")
 _STYLES = {"2": "green", "4": "yellow", "5": "red"}  # by the status's first digit
 
 

@@ -12,6 +12,7 @@ from sidecar.secret import Secret
 CONSUMER = "demo"
 ROUTE = SERVICE = "echo"
 _TAG = "demo"
+_COMPANY_TAG = "company:"
 _APPLIED = "wait=applied"
 
 
@@ -36,7 +37,11 @@ async def seed(
 
 
 async def _send_events_to(admin: AdminClient, collector: str, application_id: Secret) -> None:
-    target = {"application_id": application_id.reveal(), "api_endpoint": collector}
+    target = {
+        "application_id": application_id.reveal(),
+        "api_endpoint": collector,
+        "company_id_from": f"tags:{_COMPANY_TAG}",
+    }
     existing = [row for row in await admin.rows("/plugins") if _is_global_moesif(row)]
     if existing:
         await admin.send("PATCH", f"/plugins/{existing[0]['id']}", {"config": target})
@@ -61,7 +66,11 @@ async def _lead_to_echo(admin: AdminClient, port: int) -> None:
 async def _consumer(admin: AdminClient) -> str:
     consumer = await admin.read(f"/consumers/{CONSUMER}")
     if consumer is None:
-        fields = {"username": CONSUMER, "custom_id": "demo-customer", "tags": [_TAG]}
+        fields = {
+            "username": CONSUMER,
+            "custom_id": "demo-customer",
+            "tags": [_TAG, f"{_COMPANY_TAG}demo-company"],
+        }
         consumer = await admin.send("POST", "/consumers", fields)
     return str(consumer["id"])
 

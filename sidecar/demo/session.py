@@ -15,7 +15,7 @@ from sidecar.demo.echo import running_echo
 from sidecar.demo.screen import Screen
 from sidecar.demo.seed import ROUTE, SERVICE, seed
 from sidecar.demo.sighting import sighting_of
-from sidecar.envoy_config.plan import EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import Capture, EnvoyPlan, PlannedRoute, Upstream
 from sidecar.envoy_config.targets import target_of
 from sidecar.envoy_process import EnvoyError, running_envoy
 from sidecar.errors import SettingsError, StartupError
@@ -115,7 +115,14 @@ def _plan(demo: Demo, echo_port: int) -> EnvoyPlan:
         authsvc=_target(demo, "authsvc.grpc"),
         analytics=_target(demo, "analytics.grpc"),
         upstreams=(upstream,),
-        routes=(PlannedRoute(name=ROUTE, service=SERVICE, upstream=upstream.name),),
+        routes=(
+            PlannedRoute(
+                name=ROUTE,
+                service=SERVICE,
+                upstream=upstream.name,
+                captures=Capture(request=True, response=True),
+            ),
+        ),
         secret_headers=_key_names(demo.settings),
     )
 

@@ -41,13 +41,16 @@ def echoed(answer: str) -> dict:
 
 async def test_the_lines_work_events_show_data_stay_and_no_process_does(tmp_path: Path) -> None:
     async with Demo(tmp_path) as demo:
-        with_key, without, wrong, in_query, spoofed = [
-            await paste(line) for line in demo.commands()[:5]
+        with_key, without, wrong, in_query, spoofed, with_body = [
+            await paste(line) for line in demo.commands()[:6]
         ]
-        administration = [await paste(line) for line in demo.commands()[5:]]
-        shown = r"^\d\d:\d\d:\d\d\.\d{3}  GET  /hello\S*  (\d+)  (\S+)  [\d.]+ ms$"
+        administration = [await paste(line) for line in demo.commands()[6:]]
+        shown = (
+            r"^\d\d:\d\d:\d\d\.\d{3}  (?:GET|POST)  /hello\S*  (\d+)  (\S+)  (\S+)"
+            r"  [\d.]+ ms  (.+) -> (.+)$"
+        )
         await eventually(
-            lambda: len(re.findall(shown, demo.output, re.MULTILINE)) == 5, "the events"
+            lambda: len(re.findall(shown, demo.output, re.MULTILINE)) == 6, "the events"
         )
         events = re.findall(shown, demo.output, re.MULTILINE)
         first, started = demo.commands()[0], demo.processes
@@ -59,7 +62,14 @@ async def test_the_lines_work_events_show_data_stay_and_no_process_does(tmp_path
     assert echoed(with_key)["headers"]["x-consumer-username"] == "demo"
     assert echoed(in_query)["path"] == "/hello?b=2&a=1"
     assert echoed(spoofed)["headers"]["x-consumer-username"] == "demo"
-    assert sorted(events) == [("200", "demo")] * 3 + [("401", "-")] * 2
+    assert status_of(with_body) == 200
+    identity = ("demo", "demo-customer/demo-company")
+    assert sorted(event[:3] for event in events) == (
+        [("200", *identity)] * 4 + [("401", "-", "-")] * 2
+    )
+    asked, answered = zip(*(event[3:] for event in events), strict=True)
+    assert sorted(asked) == ["-"] * 5 + ['{"access_token":"*****","item":"c...']
+    assert all(body.startswith('{"me') for body in answered)  # the echo's, and the refusals'
     consumer, key, keys, all_keys, deletion = administration
     assert json.loads(consumer)["username"] == "user123"
     assert json.loads(keys)["data"] == [json.loads(key)]

@@ -3,7 +3,7 @@ import io
 from sidecar.demo.screen import Screen
 from sidecar.demo.sighting import Sighting
 
-SIGHTING = Sighting("12:00:00.000", "GET", "/[bold]a", "401", "-", "1.0 ms")
+SIGHTING = Sighting("12:00:00.000", "GET", "/[bold]a", "401", "-", "u", "1.0 ms", "- -> 1")
 
 
 class Terminal(io.StringIO):
@@ -20,7 +20,7 @@ def test_elsewhere_than_on_a_terminal_an_event_is_a_plain_line() -> None:
     with screen.table():
         screen.show([SIGHTING])
 
-    assert shown.getvalue() == "12:00:00.000  GET  /[bold]a  401  -  1.0 ms\n"
+    assert shown.getvalue() == "12:00:00.000  GET  /[bold]a  401  -  u  1.0 ms  - -> 1\n"
 
 
 def test_a_long_line_is_not_broken() -> None:
@@ -48,7 +48,7 @@ def test_the_table_keeps_the_newest_events() -> None:
 
     with screen.table():
         for number in range(100):
-            screen.show([Sighting("", "", f"/{number}/", "200", "", "")])
+            screen.show([Sighting("", "", f"/{number}/", "200", "", "", "", "")])
 
     last = shown.getvalue().rpartition("latency")[2]
     assert "/99/" in last

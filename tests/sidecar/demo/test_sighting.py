@@ -21,6 +21,30 @@ def test_an_event_is_one_line() -> None:
     assert (seen.consumer, seen.latency) == ("ann", "12.3 ms")
 
 
+BODIES: dict[str, tuple[dict[str, Any], str]] = {
+    "none": ({}, "-"),
+    "json": ({"body": {"a": ["ü", 1]}, "transfer_encoding": "json"}, '{"a":["ü",1]}'),
+    "text": ({"body": "YQpiCg==", "transfer_encoding": "base64"}, "a b"),
+    "bytes": ({"body": "AAE=", "transfer_encoding": "base64"}, "2 bytes"),
+    "no text": ({"body": "/w==", "transfer_encoding": "base64"}, "1 bytes"),
+    "long": ({"body": ["x" * 99], "transfer_encoding": "json"}, '["' + "x" * 31 + "..."),
+    "a terminal's orders": ({"body": ["\x1b[2J"], "transfer_encoding": "json"}, '["\\u001b[2J"]'),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_is_shown_as_far_as_it_fits(name: str) -> None:
+    body, shown = BODIES[name]
+    event = EVENT | {"response": EVENT["response"] | body}
+    assert sighting_of(event).bodies == f"- -> {shown}"
+
+
+def test_the_user_is_shown_with_the_company() -> None:
+    assert sighting_of(EVENT).user == "user"
+    assert sighting_of(EVENT | {"company_id": "co"}).user == "user/co"
+    assert sighting_of(EVENT | {"user_id": None}).user == "-"
+
+
 @pytest.mark.parametrize(
     ("changes", "consumer"),
     [
