@@ -56,6 +56,7 @@ class MoesifConfig:
     jwt_payload_in_metadata: str | None = None  # the option of this name of Envoy's jwt_authn
     user_id_certificate_field: str | None = None  # as ``certificate_field`` takes it, and the next
     company_id_certificate_field: str | None = None
+    sync_consumers: bool = False  # ours: consumers are made known to the collector as users
 
     # What Moesif wants: sampling, and governance.
     config_refresh_interval: int = 30_000  # ours: it is asked again after this at the latest

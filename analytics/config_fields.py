@@ -191,6 +191,10 @@ _KINDS: dict[str, tuple[FieldKind, str]] = {
         kinds.CERTIFICATE_FIELD,
         "The field of the client's certificate with the company's id.",
     ),
+    "sync_consumers": (
+        kinds.BOOLEAN,
+        "Whether Moesif is told of every consumer, as a user, when it is created or changed.",
+    ),
     "config_refresh_interval": (
         kinds.whole_number(1000, 60 * _MINUTE),
         "Milliseconds after which the collector is asked again how to sample and which rules hold.",

@@ -58,7 +58,7 @@ class Destinations:
         if self._tidying is None:
             self._tidying = asyncio.create_task(self._tidy(), name="analytics-tidying")
         wanted: dict[ApplicationId, ScopedConfig] = {}
-        for scope in sorted(scopes, key=_breadth):
+        for scope in sorted(scopes, key=breadth):
             wanted.setdefault(scope.config.application_id, scope)
         for gone in self._deliveries.keys() - wanted.keys():
             self._retire(self._deliveries.pop(gone))
@@ -135,7 +135,8 @@ class Destinations:
             await asyncio.sleep(_TIDY_SECONDS)
 
 
-def _breadth(scope: ScopedConfig) -> tuple[bool, bool, str, str]:
+def breadth(scope: ScopedConfig) -> tuple[bool, bool, str, str]:
+    """Return what sorts scopes, the broadest first."""
     return (
         scope.route is not None,
         scope.service is not None,
@@ -144,14 +145,19 @@ def _breadth(scope: ScopedConfig) -> tuple[bool, bool, str, str]:
     )
 
 
+def target_of(config: MoesifConfig) -> Target:
+    """Return the collector that a configuration names."""
+    return Target(
+        application_id=config.application_id,
+        endpoint=config.api_endpoint,
+        connect_timeout=config.connect_timeout / 1000,
+        send_timeout=config.send_timeout / 1000,
+    )
+
+
 def _settings(config: MoesifConfig) -> DeliverySettings:
     return DeliverySettings(
-        target=Target(
-            application_id=config.application_id,
-            endpoint=config.api_endpoint,
-            connect_timeout=config.connect_timeout / 1000,
-            send_timeout=config.send_timeout / 1000,
-        ),
+        target=target_of(config),
         limits=QueueLimits(
             events=config.event_queue_size,
             batch_events=config.batch_size,

@@ -44,7 +44,7 @@ class EventMaker:
         counts = body_metrics or NullBodyMetrics()
         self._bodies = BodyRenderer(config, credentials, self._masking, counts)
         self._direction = config.direction
-        self._added = config.metadata or {}
+        self._added = dict(config.metadata or {})
         self._outgoing = frozenset(config.outgoing_log_names)
         # Named by mistake, a header with a key would send keys in clear.
         version = (config.api_version_header or "").lower()

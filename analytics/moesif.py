@@ -1,4 +1,4 @@
-"""The collector's HTTP API: ``POST /v1/events/batch``, ``GET /v1/config``, ``GET /v1/rules``."""
+"""The collector's HTTP API: events, users and companies go there, configuration and rules come."""
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -10,8 +10,13 @@ import aiohttp
 
 from analytics.collector import Answer, DocumentKind, Fetched, Payload, Target
 from analytics.errors import CollectorUnreachableError, DocumentError
+from analytics.profiles import ProfileKind
 
-_PATH = "/v1/events/batch"
+_EVENTS = "/v1/events/batch"
+_PROFILES = {
+    ProfileKind.USERS: "/v1/users/batch",
+    ProfileKind.COMPANIES: "/v1/companies/batch",
+}
 _DOCUMENTS = {DocumentKind.CONFIG: "/v1/config", DocumentKind.RULES: "/v1/rules"}
 _OK = 200
 _APPLICATION_ID = "X-Moesif-Application-Id"
@@ -28,13 +33,11 @@ class MoesifCollector:
     """Sends batches over HTTP; an async context manager that owns the connections.
 
     Redirects are not followed: they would carry the application id to another host.
-
-    Args:
-        noticed: Told of the tag of its configuration that a collector answers batches with.
     """
 
-    def __init__(self, noticed: Callable[[Target, str], None] | None = None) -> None:
-        self._noticed = noticed
+    def __init__(self) -> None:
+        #: Told of the tag of its configuration that a collector answers batches with.
+        self.noticed: Callable[[Target, str], None] | None = None
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -64,27 +67,16 @@ class MoesifCollector:
             CollectorUnreachableError: There was no answer in time, or none at all.
             RuntimeError: The context was not entered.
         """
-        if self._session is None:
-            raise RuntimeError("enter the collector's context first")
-        answer: Answer | None = None
-        try:
-            async with self._session.post(
-                target.endpoint + _PATH,
-                data=payload.body,
-                headers=_headers(payload, target),
-                timeout=_timeout(target),
-                allow_redirects=False,
-            ) as response:
-                answer = Answer(response.status, _retry_after(response))
-                tag = _tag(response, _CONFIG_TAG)
-                if tag is not None and self._noticed is not None:
-                    self._noticed(target, tag)
-                await _read_to_the_end(response)
-        except (aiohttp.ClientError, TimeoutError):
-            # What follows the status cannot take it back: an accepted batch is never sent again.
-            if answer is None:
-                raise CollectorUnreachableError from None
-        return answer
+        return await self._post(_EVENTS, payload, target)
+
+    async def upsert(self, kind: ProfileKind, payload: Payload, target: Target) -> Answer:
+        """Send one batch of users or companies, once.
+
+        Raises:
+            CollectorUnreachableError: There was no answer in time, or none at all.
+            RuntimeError: The context was not entered.
+        """
+        return await self._post(_PROFILES[kind], payload, target)
 
     async def fetch(self, kind: DocumentKind, target: Target) -> Fetched:
         """Ask for a document, once.
@@ -116,6 +108,29 @@ class MoesifCollector:
                 )
         except (aiohttp.ClientError, TimeoutError):
             raise CollectorUnreachableError from None
+
+    async def _post(self, path: str, payload: Payload, target: Target) -> Answer:
+        if self._session is None:
+            raise RuntimeError("enter the collector's context first")
+        answer: Answer | None = None
+        try:
+            async with self._session.post(
+                target.endpoint + path,
+                data=payload.body,
+                headers=_headers(payload, target),
+                timeout=_timeout(target),
+                allow_redirects=False,
+            ) as response:
+                answer = Answer(response.status, _retry_after(response))
+                tag = _tag(response, _CONFIG_TAG)
+                if tag is not None and self.noticed is not None:
+                    self.noticed(target, tag)
+                await _read_to_the_end(response)
+        except (aiohttp.ClientError, TimeoutError):
+            # What follows the status cannot take it back: an accepted batch is never sent again.
+            if answer is None:
+                raise CollectorUnreachableError from None
+        return answer
 
 
 async def _document(response: aiohttp.ClientResponse) -> bytes:

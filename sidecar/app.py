@@ -38,6 +38,7 @@ from sidecar.admin.routing import Endpoint
 from sidecar.admin.server import AdminServer
 from sidecar.annotation_source import annotation_rules
 from sidecar.audit_key import open_audit_key
+from sidecar.consumer_sync import ConsumerSync
 from sidecar.control import KEY_ROLES, ChildSpec
 from sidecar.declarative.editions import Declarations
 from sidecar.errors import SettingsError, StartupError
@@ -150,12 +151,16 @@ async def _open_analytics(
             shelves=open_shelves(spec.settings, telemetry.analytics),
         )
     )
+    consumers = await stack.enter_async_context(
+        ConsumerSync(stores=stores, sink=collector, metrics=telemetry.profiles)
+    )
     followed = _Flag()
 
     def use(setup: MoesifSetup) -> None:
         pipeline.configure(
             setup.scopes, credential_names=setup.credential_names, topology=setup.topology
         )
+        consumers.configure(setup)
 
     # In the background: Envoy's log is taken from the start, also while the database is away.
     default = default_policy(spec.settings.authsvc.default_plugin)

@@ -33,6 +33,7 @@ class MoesifSetup:
     scopes: tuple[ScopedConfig, ...]
     credential_names: frozenset[str]
     topology: Topology
+    anonymous: frozenset[str] = frozenset()  # ids and usernames of consumers that stand for nobody
 
 
 async def load_setup(stores: Stores, *, default: KeyAuthConfig | None) -> MoesifSetup:
@@ -47,10 +48,12 @@ async def load_setup(stores: Stores, *, default: KeyAuthConfig | None) -> Moesif
         for route in await read_all(stores.routes)
     ]
     services = [KnownService(each.id, each.name) for each in await read_all(stores.services)]
+    key_auths = list(_key_auths(plugins, default))
     return MoesifSetup(
         scopes=tuple(_scopes(plugins)),
-        credential_names=frozenset(_credential_names(plugins, default)),
+        credential_names=frozenset(name for each in key_auths for name in each.key_names),
         topology=Topology(routes, services),
+        anonymous=frozenset(each.anonymous for each in key_auths if each.anonymous),
     )
 
 
@@ -113,12 +116,12 @@ def _scopes(plugins: Iterable[Plugin]) -> Iterable[ScopedConfig]:
         yield ScopedConfig(config, plugin.route_id, plugin.service_id)
 
 
-def _credential_names(plugins: Iterable[Plugin], default: KeyAuthConfig | None) -> Iterable[str]:
+def _key_auths(plugins: Iterable[Plugin], default: KeyAuthConfig | None) -> Iterable[KeyAuthConfig]:
     if default is not None:
-        yield from default.key_names
+        yield default
     for plugin in plugins:
         if plugin.name in KEY_AUTH_NAMES:
             try:
-                yield from parse_key_auth(plugin.config).key_names
+                yield parse_key_auth(plugin.config)
             except PolicyError:
                 _log.error("key-auth plugin ignored: not valid", plugin=plugin.id)

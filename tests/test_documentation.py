@@ -47,6 +47,7 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     assert telemetry.auth
     assert telemetry.admin
     assert telemetry.analytics
+    assert telemetry.profiles
     assert telemetry.bodies
     supervisor = ProcessCounters(tmp_path)
     assert supervisor.declarations

@@ -59,6 +59,7 @@ OURS = {
     "jwt_payload_in_metadata": None,
     "user_id_certificate_field": None,
     "company_id_certificate_field": None,
+    "sync_consumers": False,
     "config_refresh_interval": 30000,
     "enable_governance": True,
 }

@@ -9,6 +9,7 @@ from analytics.collector import Answer, DocumentKind, Fetched, Payload, Target
 from analytics.encoding import encode_batch
 from analytics.errors import CollectorUnreachableError, DocumentError
 from analytics.moesif import MAX_DOCUMENT, MoesifCollector
+from analytics.profiles import ProfileKind
 from tests.fakes.collector import Collector, Hang, Reply
 
 PAYLOAD = Payload(b'[{"n":1}]', None)
@@ -45,6 +46,18 @@ async def test_the_endpoint_may_have_a_path(client: MoesifCollector) -> None:
     async with Collector() as collector:
         await client.send(PAYLOAD, target(f"{collector.url}/collector"))
         assert collector.posts[0].path == "/collector/v1/events/batch"
+
+
+@pytest.mark.parametrize("kind", ProfileKind)
+async def test_users_and_companies_go_where_moesif_takes_them(
+    client: MoesifCollector, kind: ProfileKind
+) -> None:
+    async with Collector() as collector:
+        assert await client.upsert(kind, PAYLOAD, target(collector.url)) == Answer(201)
+        (post,) = collector.posts
+    assert post.path == f"/v1/{kind}/batch"
+    assert post.headers["x-moesif-application-id"] == "APP1"
+    assert post.body == PAYLOAD.body
 
 
 async def test_a_compressed_batch_says_so(client: MoesifCollector) -> None:
@@ -182,10 +195,8 @@ async def test_no_answer_to_a_question_is_told(client: MoesifCollector) -> None:
 
 async def test_tags_on_answers_to_batches_are_told() -> None:
     told: list[tuple[str, str]] = []
-    async with (
-        Collector() as collector,
-        MoesifCollector(lambda at, tag: told.append((at.endpoint, tag))) as client,
-    ):
+    async with Collector() as collector, MoesifCollector() as client:
+        client.noticed = lambda at, tag: told.append((at.endpoint, tag))
         await client.send(PAYLOAD, target(collector.url))
         collector.tag = "t" * 257
         await client.send(PAYLOAD, target(collector.url))
