@@ -7,9 +7,11 @@ the configuration, also where an anonymous consumer is set, and nothing allows b
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from authsvc.acl import judge
 from authsvc.annotation import Annotation, Annotator
+from authsvc.apikey import ApiKey
 from authsvc.decision import (
     Allow,
     AllowReason,
@@ -26,7 +28,8 @@ from authsvc.locations import NoKey, find_key
 from authsvc.policy import PREFIXED, Policy, PolicyBook
 from authsvc.prefixed_key import cannot_be_valid
 from authsvc.request import Request
-from authsvc.resolver import Resolver
+from authsvc.resolver import NotInMemoryError, Resolver
+from authsvc.store import KnownConsumer
 
 _NO_KEY = {
     NoKey.MISSING: DenyReason.MISSING_KEY,
@@ -54,6 +57,29 @@ class Authenticator:
 
     async def decide(self, request: Request) -> Decision:
         """Return the verdict. Raises nothing that a store, a ring or a policy can cause."""
+        memory = _Memory(self._resolver)
+        while True:
+            decision = self._decide(request, memory)
+            if not isinstance(decision, _Missing):
+                return decision
+            try:
+                await memory.learn(decision.what)
+            except StoreUnavailableError:
+                return Unavailable()
+            except KeyringError:
+                return Deny(DenyReason.CORRUPT_CREDENTIAL, decision.policy)
+
+    def decide_now(self, request: Request) -> Decision | None:
+        """Return what ``decide`` returns, or None if that takes the store."""
+        decision = self._decide(request, self._resolver)
+        return None if isinstance(decision, _Missing) else decision
+
+    def annotate(self, request: Request, decision: Decision) -> Annotation:
+        """Return what is to be told of a request beside the verdict on it; never raises."""
+        rules = self.policies.annotation_rules(request.route, request.service)
+        return self._annotator.annotate(request, decision, rules)
+
+    def _decide(self, request: Request, memory: "_Memory | Resolver") -> "Decision | _Missing":
         try:
             policy = self.policies.find(request.route, request.service)
         except PolicyError:
@@ -61,34 +87,34 @@ class Authenticator:
         if policy is None:
             return Deny(DenyReason.NO_POLICY)
         try:
-            return await self._decide(request, policy)
-        except StoreUnavailableError:
-            return Unavailable()
-        except KeyringError:
-            return Deny(DenyReason.CORRUPT_CREDENTIAL, policy)
+            return self._decide_under(policy, request, memory)
+        except NotInMemoryError as missing:
+            return _Missing(missing, policy)
 
-    def annotate(self, request: Request, decision: Decision) -> Annotation:
-        """Return what is to be told of a request beside the verdict on it; never raises."""
-        rules = self.policies.annotation_rules(request.route, request.service)
-        return self._annotator.annotate(request, decision, rules)
-
-    async def _decide(self, request: Request, policy: Policy) -> Decision:
+    def _decide_under(
+        self, policy: Policy, request: Request, memory: "_Memory | Resolver"
+    ) -> Decision:
         if request.method == "OPTIONS" and not policy.key_auth.run_on_preflight:
             return self._let_preflight_pass(request, policy)
-        identity = await self._authenticate(request, policy)
-        if isinstance(identity, DenyReason):
-            if policy.key_auth.anonymous is None:
-                return Deny(identity, policy)
-            return await self._allow_anonymous(request, policy, policy.key_auth.anonymous)
-        return self._authorize(request, policy, AllowReason.KEY, identity)
+        identity = self._authenticate(request, policy, memory)
+        if not isinstance(identity, DenyReason):
+            return self._authorize(request, policy, AllowReason.KEY, identity)
+        if policy.key_auth.anonymous is None:
+            return Deny(identity, policy)
+        consumer = memory.recall_consumer(policy.key_auth.anonymous)
+        if consumer is None:
+            return Deny(DenyReason.ANONYMOUS_MISSING, policy)
+        return self._authorize(request, policy, AllowReason.ANONYMOUS, Identity(consumer))
 
-    async def _authenticate(self, request: Request, policy: Policy) -> Identity | DenyReason:
+    def _authenticate(
+        self, request: Request, policy: Policy, memory: "_Memory | Resolver"
+    ) -> Identity | DenyReason:
         found = find_key(request, policy.key_auth)
         if isinstance(found, NoKey):
             return _NO_KEY[found]
         if policy.key_auth.key_format == PREFIXED and cannot_be_valid(found.key):
             return DenyReason.UNKNOWN_KEY
-        identity = await self._resolver.find(found.key)
+        identity = memory.recall(found.key)
         if identity is None:
             return DenyReason.DUPLICATE_KEY if found.ambiguous else DenyReason.UNKNOWN_KEY
         return self._why_not_valid(identity) or identity
@@ -97,12 +123,6 @@ class Authenticator:
         if identity.expires_at is not None and self._clock() >= identity.expires_at:
             return DenyReason.EXPIRED_KEY
         return None if identity.enabled else DenyReason.DISABLED_KEY
-
-    async def _allow_anonymous(self, request: Request, policy: Policy, reference: str) -> Decision:
-        consumer = await self._resolver.find_consumer(reference)
-        if consumer is None:
-            return Deny(DenyReason.ANONYMOUS_MISSING, policy)
-        return self._authorize(request, policy, AllowReason.ANONYMOUS, Identity(consumer))
 
     def _authorize(
         self, request: Request, policy: Policy, reason: AllowReason, identity: Identity
@@ -128,3 +148,43 @@ class Authenticator:
             hiding=hide(request, policy.key_auth),
             identity=None,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """What has to be asked of the store before there is a verdict."""
+
+    what: NotInMemoryError
+    policy: Policy
+
+
+class _Memory:
+    """What memory tells, and what the store told for the sake of one request.
+
+    What the store told is kept here as well: the memory of all need not keep it.
+    """
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._key: ApiKey | None = None
+        self._identity: Identity | None = None
+        self._consumers: dict[str, KnownConsumer | None] = {}
+
+    def recall(self, key: ApiKey) -> Identity | None:
+        """Return the identity behind a key, as ``Resolver.recall`` does."""
+        return self._identity if key == self._key else self._resolver.recall(key)
+
+    def recall_consumer(self, reference: str) -> KnownConsumer | None:
+        """Return a consumer, as ``Resolver.recall_consumer`` does."""
+        if reference in self._consumers:
+            return self._consumers[reference]
+        return self._resolver.recall_consumer(reference)
+
+    async def learn(self, missing: NotInMemoryError) -> None:
+        """Ask the store for what was missing; raises what ``Resolver.find`` raises."""
+        if missing.key is not None:
+            self._identity = await self._resolver.find(missing.key)
+            self._key = missing.key
+        if missing.reference is not None:
+            consumer = await self._resolver.find_consumer(missing.reference)
+            self._consumers[missing.reference] = consumer

@@ -32,6 +32,20 @@ _RELOAD_SECONDS = 1.0  # between two loads of the ring that a look-up asks for
 _log = structlog.get_logger(__name__)
 
 
+class NotInMemoryError(Exception):
+    """Memory does not tell who a key belongs to, or who a consumer is: ask the store.
+
+    Attributes:
+        key: The key that was asked for, if it was one.
+        reference: The consumer that was asked for, if it was one.
+    """
+
+    def __init__(self, *, key: ApiKey | None = None, reference: str | None = None) -> None:
+        super().__init__("ask the store")
+        self.key = key
+        self.reference = reference
+
+
 class Freshness(Protocol):
     """Whether what was forgotten is up to date."""
 
@@ -65,12 +79,11 @@ class Resolver:
         self.reload_keyring: Callable[[], Awaitable[None]] | None = None
         self._reloaded_at = float("-inf")
 
-    async def find(self, key: ApiKey) -> Identity | None:
-        """Return the identity behind a key, expired or not; None if the key is unknown.
+    def recall(self, key: ApiKey) -> Identity | None:
+        """Return what ``find`` returns, if that is possible without the store.
 
         Raises:
-            StoreUnavailableError: It is not in memory, and the store did not answer.
-            KeyringError: The stored credential is not what was once sealed.
+            NotInMemoryError: It is not.
         """
         if len(key.reveal()) > MAX_KEY_LENGTH:
             return None
@@ -82,7 +95,31 @@ class Resolver:
         if self._cache.is_unknown(digest) and self._is_fresh:
             self._metrics.looked_up("known_unknown")
             return None
-        self._metrics.looked_up("miss")
+        raise NotInMemoryError(key=key)
+
+    def recall_consumer(self, reference: str) -> KnownConsumer | None:
+        """Return what ``find_consumer`` returns, if that is possible without the store.
+
+        Raises:
+            NotInMemoryError: It is not.
+        """
+        known = self._consumers.get(reference)
+        if known is None:
+            raise NotInMemoryError(reference=reference)
+        return known
+
+    async def find(self, key: ApiKey) -> Identity | None:
+        """Return the identity behind a key, expired or not; None if the key is unknown.
+
+        Raises:
+            StoreUnavailableError: It is not in memory, and the store did not answer.
+            KeyringError: The stored credential is not what was once sealed.
+        """
+        try:
+            return self.recall(key)
+        except NotInMemoryError:
+            self._metrics.looked_up("miss")
+        digest = self._sealer.digest(key)
         return await self._credential_flights.join(
             digest, lambda: self._look_up(digest, key), self._remember
         )
@@ -93,12 +130,12 @@ class Resolver:
         Raises:
             StoreUnavailableError: It is not in memory, and the store did not answer.
         """
-        known = self._consumers.get(reference)
-        if known is not None:
-            return known
-        return await self._consumer_flights.join(
-            reference, lambda: self._directory.find_consumer(reference), self._remember_consumer
-        )
+        try:
+            return self.recall_consumer(reference)
+        except NotInMemoryError:
+            return await self._consumer_flights.join(
+                reference, lambda: self._directory.find_consumer(reference), self._remember_consumer
+            )
 
     def forget_digest(self, digest: bytes) -> None:
         """Forget what is known of one blind index."""

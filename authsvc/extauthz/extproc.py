@@ -50,13 +50,11 @@ class BodyHider:
     def handler(self) -> grpc.GenericRpcHandler:
         """The handler to register with a server."""
         methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            "Process": grpc.stream_stream_rpc_method_handler(self.process)
+            "Process": grpc.stream_stream_rpc_method_handler(self._process)
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def process(
-        self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> AsyncIterator[bytes]:
+    async def process(self, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield one answer for each message of a stream."""
         rewriter = _Rewriter(self._authenticator)
         async for payload in messages:
@@ -66,6 +64,12 @@ class BodyHider:
                 _log.exception("body not rewritten")
                 response = _immediate(_INTERNAL_ERROR, "An unexpected error occurred")
             yield response.SerializeToString()
+
+    async def _process(
+        self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[bytes]:
+        async for response in self.process(messages):
+            yield response
 
 
 class _Rewriter:

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from authsvc.extauthz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 
 _Status = HealthCheckResponse.ServingStatus
-_SERVICE = "grpc.health.v1.Health"
+HEALTH_SERVICE = "grpc.health.v1.Health"
 _ASKED_LATELY = 30.0  # seconds
 
 
@@ -51,19 +51,17 @@ class Health:
             "Check": grpc.unary_unary_rpc_method_handler(self._check),
             "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
         }
-        return grpc.method_handlers_generic_handler(_SERVICE, methods)
+        return grpc.method_handlers_generic_handler(HEALTH_SERVICE, methods)
 
-    async def _check(
-        self, payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> bytes:
+    def check(self, payload: bytes) -> bytes | None:
+        """Return the answer to Check, or None: NOT_FOUND, the service is not known."""
         status = self._status_of(payload)
         if status == _Status.SERVICE_UNKNOWN:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+            return None
         return HealthCheckResponse(status=status).SerializeToString()
 
-    async def _watch(
-        self, payload: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> AsyncIterator[bytes]:
+    async def watch(self, payload: bytes) -> AsyncIterator[bytes]:
+        """Yield the answers to Watch: the state now and after each change, until watches end."""
         self._watchers += 1
         try:
             while not self._ended:
@@ -72,6 +70,20 @@ class Health:
                 await changed.wait()
         finally:
             self._watchers -= 1
+
+    async def _check(
+        self, payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> bytes:
+        answer = self.check(payload)
+        if answer is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return answer
+
+    async def _watch(
+        self, payload: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]
+    ) -> AsyncIterator[bytes]:
+        async for answer in self.watch(payload):
+            yield answer
 
     def _status_of(self, payload: bytes) -> "HealthCheckResponse.ServingStatus":
         self._asked_at = time.monotonic()

@@ -21,6 +21,7 @@ from authsvc.entities import Consumer, Plugin
 from authsvc.errors import KeyringError, StoreUnavailableError
 from authsvc.policy import PolicyBook
 from authsvc.request import Request
+from authsvc.resolver import NotInMemoryError
 from authsvc.store import KnownConsumer
 
 NOW = 1_000.0
@@ -60,6 +61,18 @@ class ScriptedResolver:
         }
     )
     failing: Exception | None = None
+
+    remembers: bool = False  # whether it knows all of this without the store
+
+    def recall(self, key: ApiKey) -> Identity | None:
+        if not self.remembers:
+            raise NotInMemoryError(key=key)
+        return self.keys.get(key.reveal())
+
+    def recall_consumer(self, reference: str) -> KnownConsumer | None:
+        if not self.remembers:
+            raise NotInMemoryError(reference=reference)
+        return self.consumers.get(reference)
 
     async def find(self, key: ApiKey) -> Identity | None:
         if self.failing:
@@ -247,6 +260,23 @@ async def test_a_refused_member_is_named() -> None:
     decision = await authenticator({}, acl={"deny": ["admin"]}).decide(get("good"))
     assert isinstance(decision, Deny)
     assert decision.identity == BOB
+
+
+@given(st.data())
+async def test_what_memory_decides_is_what_the_store_would_have_led_to(data: st.DataObject) -> None:
+    request, config, acl = data.draw(requests), data.draw(configs), data.draw(acls)
+    config |= data.draw(st.sampled_from([{}, GUEST, {"anonymous": "nobody"}, PREFLIGHT]))
+    asks = authenticator(config, acl=acl, resolver=ScriptedResolver())
+    remembers = authenticator(config, acl=acl, resolver=ScriptedResolver(remembers=True))
+
+    assert remembers.decide_now(request) == await asks.decide(request)
+
+
+async def test_nothing_is_decided_at_once_that_takes_the_store() -> None:
+    asks = authenticator({})
+
+    assert asks.decide_now(get("good")) is None
+    assert verdict(await asks.decide(get("good"))) == "key"
 
 
 KEYS = ("good", "bad", "lost", "go", "", " good", "good,", "%67ood", "Good", "good\x00", "x" * 5000)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from authsvc.entities import Consumer, StoredCredential
-from authsvc.extauthz.grpc import CheckHandler
+from authsvc.extauthz.checks import Checks
 from authsvc.extauthz.pb.extauthz_pb2 import CheckResponse, DeniedHttpResponse, OkHttpResponse
 from authsvc.memory import MemoryDatabase
 from authsvc.metrics import NullMetrics
@@ -44,9 +44,7 @@ class Checker:
         self._worker = make_worker(
             self._database, sealer=sealer, clock=lambda: self._now, monotonic=lambda: self._now
         )
-        self._handler = CheckHandler(
-            authenticator=self._worker.authenticator, metrics=NullMetrics()
-        )
+        self._checks = Checks(authenticator=self._worker.authenticator, metrics=NullMetrics())
         self._consumers: dict[str, Consumer] = {}
         self._credentials: dict[str, StoredCredential] = {}
         self._ids: dict[tuple[str, str], str] = {}
@@ -164,7 +162,7 @@ class Checker:
             size=len(sent.body),
             route="route",
         )
-        payload = await self._handler.check(asked.SerializeToString(), None)  # type: ignore[arg-type]  # unused
+        payload = await self._checks.check(asked.SerializeToString())
         answer = CheckResponse.FromString(payload)
         if answer.status.code == 0:
             return Response(200, {}, b""), _passed_on(sent, answer.ok_response)

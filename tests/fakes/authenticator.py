@@ -14,11 +14,11 @@ class KnownKeys:
     def __init__(self, key: str) -> None:
         self._key = ApiKey.from_text(key)
 
-    async def find(self, key: ApiKey) -> Identity | None:
+    def recall(self, key: ApiKey) -> Identity | None:
         owner = KnownConsumer(a_consumer(1), ())
         return Identity(owner, "credential-1") if key == self._key else None
 
-    async def find_consumer(self, reference: str) -> KnownConsumer | None:
+    def recall_consumer(self, reference: str) -> KnownConsumer | None:
         return None
 
 

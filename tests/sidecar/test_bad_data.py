@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from authsvc.apikey import ApiKey
 from authsvc.custodian import ClearKey
-from authsvc.extauthz.grpc import SERVICE
+from authsvc.extauthz.checks import SERVICE
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.postgres import Database
 from authsvc.sealing import DATA, Sealer

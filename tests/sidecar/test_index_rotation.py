@@ -11,7 +11,7 @@ import pytest
 
 from authsvc.apikey import ApiKey
 from authsvc.entities import StoredCredential
-from authsvc.extauthz.grpc import SERVICE
+from authsvc.extauthz.checks import SERVICE
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.postgres import Database
 from authsvc.sealing import INDEX, Sealer

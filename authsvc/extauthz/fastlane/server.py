@@ -163,26 +163,13 @@ async def listen(
     Raises:
         OSError: The address cannot be listened on.
     """
-    loop = asyncio.get_running_loop()
-    if address.startswith("unix:"):
-        listener = await loop.create_unix_server(
-            server.protocol, address.removeprefix("unix:"), backlog=_BACKLOG, ssl=tls
-        )
-        bound = address
-    else:
-        host, _, port = address.rpartition(":")
-        listener = await loop.create_server(
-            server.protocol,
-            host.strip("[]"),
-            int(port),
-            backlog=_BACKLOG,
-            reuse_port=True,
-            ssl=tls,
-        )
-        bound = f"{host}:{listener.sockets[0].getsockname()[1]}"
+    try:
+        listener = await _listen(server.protocol, address, tls=tls)
+    except (OSError, ValueError):
+        raise OSError(f"cannot listen on {address}") from None
     ticking = asyncio.create_task(_tick(server), name="fastlane-tick")
     try:
-        yield bound
+        yield address if address.startswith("unix:") else _bound(listener)
     finally:
         listener.close()
         ticking.cancel()
@@ -194,3 +181,21 @@ async def _tick(server: Server) -> None:
     while True:
         await asyncio.sleep(TICK_SECONDS)
         server.tick(loop.time())
+
+
+async def _listen(
+    protocol: Callable[[], Session], address: str, *, tls: ssl.SSLContext | None
+) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        return await loop.create_unix_server(protocol, path, backlog=_BACKLOG, ssl=tls)
+    host, _, port = address.rpartition(":")
+    return await loop.create_server(
+        protocol, host.strip("[]"), int(port), backlog=_BACKLOG, reuse_port=True, ssl=tls
+    )
+
+
+def _bound(listener: asyncio.Server) -> str:
+    host, port, *_ = listener.sockets[0].getsockname()
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

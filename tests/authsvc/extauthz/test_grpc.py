@@ -1,4 +1,4 @@
-"""Claims about the grpcio face, over real connections."""
+"""Claims about both gRPC faces, over real connections: on grpcio, and on the fast lane."""
 
 import asyncio
 import json
@@ -12,7 +12,9 @@ import grpc
 import pytest
 
 from authsvc.decision import Decision
-from authsvc.extauthz.grpc import SERVICE, serve
+from authsvc.extauthz import grpc as grpcio
+from authsvc.extauthz.checks import SERVICE
+from authsvc.extauthz.fastlane import face as fastlane
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.extauthz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from authsvc.metrics import NullMetrics
@@ -45,12 +47,21 @@ class Gate:
         self.opened = asyncio.Event()
         self.waiting = 0
 
+    def decide_now(self, _request: Request) -> None:
+        return None
+
     async def decide(self, _request: Request) -> Decision:
         self.waiting += 1
         await self.opened.wait()
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome  # type: ignore[return-value]  # None: what no type checker lets through
+
+
+@pytest.fixture(params=[grpcio.serve, fastlane.serve], ids=["grpcio", "fastlane"], autouse=True)
+def serve(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold both faces to all that is claimed here."""
+    monkeypatch.setitem(globals(), "serve_face", request.param)
 
 
 def known() -> object:
@@ -208,7 +219,7 @@ async def test_nobody_is_waited_for_who_does_not_watch(monkeypatch: pytest.Monke
 def serving_on(
     address: str, *, authenticator: object, metrics: NullMetrics | None = None
 ) -> AbstractAsyncContextManager[str]:
-    return serve(
+    return serve_face(  # noqa: F821 - one of the two, see above
         address,
         authenticator=authenticator,  # type: ignore[arg-type]  # doubles
         metrics=metrics or NullMetrics(),

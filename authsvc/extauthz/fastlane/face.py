@@ -1,0 +1,76 @@
+"""The ext_authz face on the fast lane: the same methods as the one on grpcio, the same answers."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from authsvc.authenticator import Authenticator
+from authsvc.extauthz.checks import MAX_MESSAGE_LENGTH, SERVICE, Checks
+from authsvc.extauthz.extproc import SERVICE as BODY_SERVICE
+from authsvc.extauthz.extproc import BodyHider
+from authsvc.extauthz.fastlane.calls import Methods, Streaming, Unary
+from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
+from authsvc.extauthz.fastlane.limits import Limits
+from authsvc.extauthz.fastlane.server import Server, listen
+from authsvc.extauthz.health import HEALTH_SERVICE, Health
+from authsvc.metrics import AuthMetrics
+
+DRAIN_SECONDS: Final = 4.0  # several health check intervals of the generated configuration
+
+
+@asynccontextmanager
+async def serve(
+    address: str,
+    *,
+    authenticator: Authenticator,
+    metrics: AuthMetrics,
+    tls: ssl.SSLContext | None = None,
+    drain_seconds: float = DRAIN_SECONDS,
+) -> AsyncIterator[str]:
+    """Serve Check, ext_proc and health until left, as ``authsvc.extauthz.grpc.serve`` does.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    health = Health(SERVICE, BODY_SERVICE)
+    checks = Checks(authenticator=authenticator, metrics=metrics)
+    methods = _methods(checks, BodyHider(authenticator=authenticator), health)
+    server = Server(methods, limits=Limits(message_size=MAX_MESSAGE_LENGTH))
+    async with listen(server, address, tls=tls) as bound:
+        health.set_serving(serving=True)
+        try:
+            yield bound
+        finally:
+            health.set_serving(serving=False)
+            if health.is_watched:
+                await asyncio.sleep(drain_seconds)
+            health.end_watches()
+    await server.drain()
+
+
+def _methods(checks: Checks, bodies: BodyHider, health: Health) -> Methods:
+    def check(payload: bytes) -> bytes | Awaitable[bytes]:
+        # What memory knows is answered within the same read; only the rest is waited for.
+        return checks.check_now(payload) or checks.check(payload)
+
+    return {
+        f"/{SERVICE}/Check".encode(): Unary(check),
+        f"/{BODY_SERVICE}/Process".encode(): Streaming(bodies.process),
+        f"/{HEALTH_SERVICE}/Check".encode(): Unary(lambda payload: _known(health.check(payload))),
+        f"/{HEALTH_SERVICE}/Watch".encode(): Streaming(lambda sent: _watch(health, sent)),
+    }
+
+
+def _known(answer: bytes | None) -> bytes:
+    if answer is None:
+        raise CallError(Status.NOT_FOUND, "unknown service")
+    return answer
+
+
+async def _watch(health: Health, sent: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for payload in sent:
+        async for answer in health.watch(payload):
+            yield answer
+        return
