@@ -5,8 +5,8 @@ What callers can rely on:
 1. An identity is returned, and remembered, only after its ciphertext opened and equals the key.
 2. What was read before a change is never remembered after it: an invalidation also reaches
    look-ups under way.
-3. Identities in memory are good without the store; that a key is unknown is believed only while
-   the change log is being read, since the key may have been created since.
+3. Identities in memory are good without the store; that a key or a consumer is unknown is believed
+   only while the change log is being read, since it may have been created since.
 4. At most ``max_waiting`` look-ups are under way; more are refused as an outage, not queued.
 """
 
@@ -73,6 +73,7 @@ class Resolver:
         self._monotonic = monotonic
         self._cache = cache or CredentialCache()
         self._consumers: BoundedMap[str, KnownConsumer] = BoundedMap(_MAX_CONSUMERS)
+        self._missing: BoundedMap[str, bool] = BoundedMap(_MAX_CONSUMERS)
         self._credential_flights = _Flights[bytes, Identity | None](max_waiting)
         self._consumer_flights = _Flights[str, KnownConsumer | None](max_waiting)
         self.freshness: Freshness | None = None
@@ -104,7 +105,7 @@ class Resolver:
             NotInMemoryError: It is not.
         """
         known = self._consumers.get(reference)
-        if known is None:
+        if known is None and not (self._missing.get(reference) and self._is_fresh):
             raise NotInMemoryError(reference=reference)
         return known
 
@@ -157,15 +158,13 @@ class Resolver:
     def forget_consumer(self, consumer_id: str) -> None:
         """Forget a consumer and all its credentials."""
         self._credential_flights.abandon_all()
-        self._consumer_flights.abandon_all()
-        self._consumers.clear()  # by id and by names old and new: few, and quickly read again
+        self._forget_consumers()
         self._cache.forget_consumer(consumer_id)
 
     def forget_all(self) -> None:
         """Forget everything: it is not known what changed."""
         self._credential_flights.abandon_all()
-        self._consumer_flights.abandon_all()
-        self._consumers.clear()
+        self._forget_consumers()
         self._cache.clear()
 
     async def close(self) -> None:
@@ -240,8 +239,16 @@ class Resolver:
         self._metrics.cached(credentials=credentials, unknown=unknown)
 
     def _remember_consumer(self, reference: str, consumer: KnownConsumer | None) -> None:
-        if consumer is not None:
+        if consumer is None:
+            self._missing.put(reference, value=True)
+        else:
             self._consumers.put(reference, consumer)
+
+    def _forget_consumers(self) -> None:
+        """Forget those by id and by names old and new: few, and quickly read again."""
+        self._consumer_flights.abandon_all()
+        self._consumers.clear()
+        self._missing.clear()
 
 
 K = TypeVar("K")

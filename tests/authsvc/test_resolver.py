@@ -381,9 +381,36 @@ async def test_a_consumer_is_forgotten_with_any_other(bench: Bench, what: str) -
     assert changed.groups == ("admin", "pro")
 
 
-async def test_that_a_consumer_does_not_exist_is_not_remembered(bench: Bench) -> None:
+async def test_that_a_consumer_does_not_exist_is_remembered_until_one_is_written(
+    bench: Bench,
+) -> None:
+    for _ in range(3):
+        assert await bench.resolver.find_consumer("guest") is None
+    assert bench.directory.asked == 1
+    guest = await bench.issuer.add_consumer("guest")
+    bench.resolver.forget_consumer(guest.id)
+    assert await bench.resolver.find_consumer("guest") is not None
+
+
+async def test_that_a_consumer_does_not_exist_is_not_believed_while_the_log_is_not_read(
+    bench: Bench,
+) -> None:
     assert await bench.resolver.find_consumer("guest") is None
+    bench.fresh.is_fresh = False
     await bench.issuer.add_consumer("guest")
+    assert await bench.resolver.find_consumer("guest") is not None
+
+
+async def test_a_consumer_that_was_missing_before_a_change_is_not_missed_after_it(
+    bench: Bench,
+) -> None:
+    bench.directory.held = True
+    [before] = await bench.started(bench.resolver.find_consumer("guest"))
+    guest = await bench.issuer.add_consumer("guest")
+    bench.resolver.forget_consumer(guest.id)
+    bench.directory.release()
+    assert await before is None
+    bench.directory.held = False
     assert await bench.resolver.find_consumer("guest") is not None
 
 
