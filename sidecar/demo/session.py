@@ -15,7 +15,7 @@ from sidecar.demo.echo import running_echo
 from sidecar.demo.screen import Screen
 from sidecar.demo.seed import ROUTE, SERVICE, seed
 from sidecar.demo.sighting import sighting_of
-from sidecar.envoy_config.plan import Capture, EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import BodyUse, Capture, EnvoyPlan, PlannedRoute, Upstream
 from sidecar.envoy_config.targets import target_of
 from sidecar.envoy_process import EnvoyError, running_envoy
 from sidecar.errors import SettingsError, StartupError
@@ -120,6 +120,7 @@ def _plan(demo: Demo, echo_port: int) -> EnvoyPlan:
                 name=ROUTE,
                 service=SERVICE,
                 upstream=upstream.name,
+                body=BodyUse.HIDE,  # so that whoever tries `key_in_body` finds it working
                 captures=Capture(request=True, response=True),
             ),
         ),
