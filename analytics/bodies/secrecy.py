@@ -10,11 +10,20 @@ from urllib.parse import unquote_plus
 
 from analytics.masking import MASK, CredentialNames, Masking
 
-# A word that something follows: "name: ", name=, \"name\": and the like.  Each word is looked at
-# once, however long it is.
-_NAMED = re.compile(r"""(?<![\w%.-])([\w%.-]++)[\\"']*+[ \t]*+[=:]""")
+# Where a name stands in text: in front of its value, as in name="...", name: and user[name]=; as
+# the name of a form's field, which is followed by the value in some way; or as a tag.  Each
+# character is looked at once or twice, whatever it is.
+_NAMED = re.compile(
+    r"""(?<![\w%.-])name=[\\"']*+(?P<field>[\w%.-]++)"""
+    r"""|<(?:[\w.-]++:)?+(?P<tag>[\w%.-]++)(?=[\s/>])"""
+    r"""|(?<![\w%.-])(?P<word>[\w%.-]++)[\\"'\]]*+[ \t]*+[=:]"""
+)
+_TAG_MASKED_ALREADY = re.compile(
+    rf"""(?:\s++[^\s<>=/]++\s*+=\s*+["']{re.escape(MASK)}["'])*+\s*+(?:/>|>(?:{re.escape(MASK)}|(?=</)))"""
+)
 _MASKED_ALREADY = re.compile(rf"""[\s\\"']*+{re.escape(MASK)}""")
 _NOTHING_YET = re.compile(r"""[\s\\"']*+[\[{(|>]?+\s*+""")
+_ENTITY = "<!ENTITY"  # what it stands for may stand for a value further on
 _STEPS = re.compile(r"[\[\].]+")
 # What can hide a name from a search for it, and a URL with a password.
 _ESCAPES = re.compile(r"%[0-9a-fA-F]{2}|\\[u/]|&#|//[^/?#\s@]*+@")
@@ -54,28 +63,33 @@ class Secrecy:
         """Return a text as it may be shown.
 
         What follows a name is masked to the end of its line, or to the end of everything where
-        the value begins on a later line: nobody knows where it ends.
+        the value may begin or end on a later line.
         """
-        text = self.url(text)
+        text, entity, _ = self.url(text).partition(_ENTITY)
         parts = []
         position = 0
-        while (end := self._next_value(text, position)) is not None:
+        while (named := self._next_name(text, position)) is not None:
+            end = named.end()
             parts.append(text[position:end])
-            already = _MASKED_ALREADY.match(text, end)
+            already = _masked_already(named).match(text, end)
             if already:
                 parts.append(already.group())
                 position = already.end()
             else:
                 parts.append(MASK)
-                position = _end_of_value(text, end)
-        return "".join([*parts, text[position:]])
+                position = _end_of_value(text, end) if named.lastgroup == "word" else len(text)
+        return "".join([*parts, text[position:], entity])
 
-    def _next_value(self, text: str, position: int) -> int | None:
+    def _next_name(self, text: str, position: int) -> re.Match[str] | None:
         for named in _NAMED.finditer(text, position):
-            name = unquote_plus(named.group(1)).strip("-.")
+            name = unquote_plus(named[named.lastgroup or "word"]).strip("-.")
             if self.removes(name) or self.hides(name):
-                return named.end()
+                return named
         return None
+
+
+def _masked_already(named: re.Match[str]) -> re.Pattern[str]:
+    return _TAG_MASKED_ALREADY if named.lastgroup == "tag" else _MASKED_ALREADY
 
 
 def _end_of_value(text: str, start: int) -> int:

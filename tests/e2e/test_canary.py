@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+import json
 import os
 import secrets
 import zlib
@@ -59,9 +60,40 @@ async def plant(port: int, key: str, wrong: str) -> int:
     ]
     for target, headers in requests:
         await get(port, target, *headers)
-    await send(port, "/", method="POST", body=f"apikey={key}".encode())
-    await raw_http2.ask(port, f"/\xff?apikey={key}", (b"x-other", wrong.encode()))
-    return len(requests) + 2
+    bodies = _bodies(key, wrong)
+    for target, header, body in bodies:
+        await send(port, target, header, f"apikey: {key}", method="POST", body=body)
+        await send(port, target, header, method="POST", body=body)
+    # Under a name that is nobody's secret, the upstream would tell it in the body of its answer.
+    await raw_http2.ask(port, f"/\xff?apikey={key}", (b"x-access-token", wrong.encode()))
+    return len(requests) + 2 * len(bodies) + 1
+
+
+def _bodies(key: str, wrong: str) -> list[tuple[str, str, bytes]]:
+    """Return requests with the keys in their bodies: target, a header, body."""
+    form, json_type = "application/x-www-form-urlencoded", "application/json"
+    both = f'{{"apikey":"{key}","deep":[{{"API_KEY":["{wrong}"]}}]}}'
+    part = f'--x\r\ncontent-disposition: form-data; name="apikey"\r\n\r\n{key}\r\n'
+    typed = [
+        (form, f"a=1&%61pikey={key}&user[apikey]={wrong}"),
+        (json_type, both),
+        (json_type, both[:-1]),  # broken
+        (json_type, json.dumps({"text": both, "url": f"/?apikey={key}"})),
+        ("text/plain", both),
+        ("text/xml", f"<a apikey='{key}'><apikey>{wrong}</apikey></a>"),
+        ("text/xml", f"<a><apikey>{key}</a>"),
+        ("multipart/form-data; boundary=x", f"{part}--x--\r\n"),
+        ("multipart/form-data; boundary=x", part),
+        ("application/graphql", f'{{ login(apikey: "{key}") }}'),
+        ("application/grpc-web", f"\0apikey: {key}"),
+    ]
+    plain = [
+        (target, f"content-type: {type_}", body.encode())
+        for target in ("/", "/bodies")
+        for type_, body in typed
+    ]
+    packed = [("/", "content-encoding: gzip", gzip.compress(body.encode())) for _, body in typed]
+    return [*plain, *packed, ("/", "x-none: 1", f"apikey={key}".encode())]
 
 
 async def refuse(stack: Stack, key: str) -> str:

@@ -263,6 +263,19 @@ CREDENTIALS = {
         '<a apikey="K"><apikey t="K">K</apikey><!-- apikey=K --></a>',
         '<a apikey="*****"><apikey t="*****">*****</apikey><!-- apikey=*****',
     ),
+    "xml, in a text of its own": (
+        "text/xml",
+        "<a><![CDATA[<apikey>K</apikey>]]></a>",
+        "<a><![CDATA[<apikey*****",
+    ),
+    "xml without a type": ("", "<a>\n<n:apikey b='1'>\nK</n:apikey>", "<a>\n<n:apikey*****"),
+    "multipart without a type": (
+        "",
+        part("apikey", "K"),
+        '--b\r\nContent-Disposition: form-data; name="apikey*****',
+    ),
+    "a nested form without a type": ("", "user[apikey]=K", "user[apikey]=*****"),
+    "a form field": ("text/html", "<input name='apikey' value='K'>", "<input name='apikey*****"),
     "html": ("text/html", "<p>cookies</p>", "<p>cookies</p>"),
 }
 
@@ -298,6 +311,20 @@ def test_what_cannot_be_masked_is_left_out_if_a_secret_may_be_in_it(name: str) -
     shown = Shown(text.replace("K", KEY).encode(), kind)
     assert shown.members == {}
     assert shown.counts.outcomes == {BodyOutcome.WITHHELD: 1}
+
+
+@pytest.mark.parametrize("name", [*CREDENTIALS, *UNSURE])
+def test_a_body_within_a_body_shows_no_more_than_by_itself(name: str) -> None:
+    kind, text, *_ = (CREDENTIALS | UNSURE)[name]
+    data = text.replace("K", KEY)
+    within = {
+        JSON: json.dumps({"echo": data}),
+        "": data,
+        "text/plain": json.dumps(json.dumps([data])),
+        MULTIPART: part("a", data, f"Content-Type: {kind}") + "--b--",
+    }
+    for kind_outside, outside in within.items():
+        assert KEY not in str(Shown(outside.encode(), kind_outside).text)
 
 
 NAMES = st.sampled_from(["apikey", "API_KEY", "my-key", "authorization", "set-cookie"])
