@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+_GRPC = "application/grpc"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -14,7 +16,6 @@ class Request:
         headers: Names in lower case, values as bytes, in order, repeated lines apart.
         joined: The face could not keep repeated lines apart: a value with a comma may be several.
         body: The whole body; None if there is none, or not all of it, or Envoy did not send it.
-        http2: It came over HTTP/2 or later.
         authority: The host that the client asked, before Envoy rewrites it for an upstream.
         client_address: The client's address as Envoy resolved it, if it said.
         route: The name of the route, if Envoy gave one.
@@ -26,7 +27,6 @@ class Request:
     headers: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     joined: bool = False
     body: bytes | None = field(default=None, repr=False)
-    http2: bool = False
     authority: str | None = None
     client_address: str | None = None
     route: str | None = None
@@ -42,5 +42,6 @@ class Request:
 
     @property
     def is_grpc(self) -> bool:
-        """Whether the caller speaks gRPC and wants to be answered in it."""
-        return self.http2 and self.first("content-type").startswith("application/grpc")
+        """Whether Envoy answers the caller in gRPC: it goes by the content type, in HTTP/1 also."""
+        content_type = self.first("content-type")
+        return content_type == _GRPC or content_type.startswith(f"{_GRPC}+")

@@ -59,7 +59,6 @@ def decode(payload: bytes) -> Request:
         headers=headers,
         joined=joined,
         body=_body(http, headers),
-        http2=http.protocol not in ("", "HTTP/1.0", "HTTP/1.1"),
         authority=http.host or None,
         client_address=attributes.source.address.socket_address.address or None,
         route=route,

@@ -81,7 +81,6 @@ async def _read(http: web.BaseRequest) -> Request:
         path=http.raw_path,
         headers=tuple((name.decode("latin-1").lower(), value) for name, value in http.raw_headers),
         joined=True,
-        http2=True,  # it cannot be seen here; gRPC exists on nothing else
         body=body if body and not partial else None,
         authority=http.headers.get("host") or None,
         client_address=http.headers.get(CLIENT_ADDRESS_HEADER) or None,

@@ -124,7 +124,7 @@ def test_the_verdict_names_the_host_that_was_asked() -> None:
     assert "authority" not in answer(allow(), REQUEST).metadata
 
 
-TOLD = Annotation("b8e1c1c2-1111-4a2b-9c3d-000000000001", "user-1", "acme")
+TOLD = Annotation("b8e1c1c2-1111-4a2b-9c3d-000000000001", "user-1", "acme", "u", "c")
 HEADER = {"x-moesif-transaction-id": TOLD.transaction_id}
 
 
@@ -135,6 +135,8 @@ def test_what_is_told_beside_the_verdict_is_in_the_metadata(decision: Decision) 
         "transaction_id": TOLD.transaction_id,
         "user_id": "user-1",
         "company_id": "acme",
+        "token_user_id": "u",
+        "token_company_id": "c",
     }
 
 
@@ -188,7 +190,7 @@ def test_no_rule_changes_a_refusal(decision: Decision) -> None:
 
 
 def test_a_grpc_call_is_blocked_in_its_own_terms() -> None:
-    call = replace(REQUEST, http2=True, headers=(("content-type", b"application/grpc"),))
+    call = replace(REQUEST, headers=(("content-type", b"application/grpc"),))
     blocked = answer(allow(), call, Annotation(), RULING)
     assert isinstance(blocked, Refused)
     assert blocked.denial.headers == (("x-warn", "soon"), ("grpc-status", "8"))

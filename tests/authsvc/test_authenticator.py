@@ -303,7 +303,6 @@ requests = st.builds(
     headers=lines,
     joined=st.booleans(),
     body=st.none() | st.binary() | query_texts.map(str.encode),
-    http2=st.booleans(),
     route=st.none() | st.text(),
     service=st.none() | st.text(),
 )

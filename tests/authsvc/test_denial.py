@@ -133,7 +133,7 @@ def test_a_missing_anonymous_consumer_is_named() -> None:
 
 def test_grpc_callers_get_a_status_and_plain_text() -> None:
     headers = (("content-type", b"application/grpc"), ("accept", b"text/html"))
-    request = Request(method="POST", path="/", headers=headers, http2=True)
+    request = Request(method="POST", path="/", headers=headers)
     assert render(MISSING, request) == Denial(
         401, (("www-authenticate", "Key"), ("grpc-status", "16")), "No API key found in request"
     )

@@ -17,21 +17,23 @@ def test_a_header_that_is_no_utf_8_can_still_be_read_as_text() -> None:
     assert request.first("a") == "x\ufffd"
 
 
-@pytest.mark.parametrize(
-    ("content_type", "http2", "is_grpc"),
-    [
-        (b"application/grpc", True, True),
-        (b"application/grpc+proto", True, True),
-        (b"application/grpc", False, False),
-        (b"application/json", True, False),
-        (None, True, False),
-    ],
-)
-def test_grpc_is_its_content_type_over_http_2(
-    content_type: bytes | None, http2: bool, is_grpc: bool
-) -> None:
-    headers = () if content_type is None else (("content-type", content_type),)
-    assert Request(method="POST", path="/", headers=headers, http2=http2).is_grpc is is_grpc
+GRPC = {
+    "application/grpc": True,
+    "application/grpc+proto": True,
+    # Envoy does not take these for gRPC, and answers them in plain HTTP.
+    "application/grpc-web": False,
+    "application/grpc; charset=utf-8": False,
+    "Application/gRPC": False,
+    "application/json": False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize("content_type", GRPC)
+def test_grpc_is_what_envoy_takes_for_it(content_type: str) -> None:
+    headers = (("content-type", content_type.encode()),)
+    assert Request(method="POST", path="/", headers=headers).is_grpc is GRPC[content_type]
+    assert not Request(method="POST", path="/").is_grpc
 
 
 def test_its_repr_shows_nothing_that_a_client_sent_but_the_method() -> None:

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 
@@ -69,6 +70,31 @@ async def test_a_refused_call_has_kongs_code_and_a_message_in_plain_text(
     assert (failure.value.code(), failure.value.details()) == REFUSED[method]
     challenge = dict(failure.value.trailing_metadata() or ()).get("www-authenticate")
     assert challenge == ("Key" if failure.value.code() is UNAUTHENTICATED else None)
+
+
+# Envoy answers those in gRPC, and the others in plain HTTP, over HTTP/1 as over HTTP/2.
+CONTENT_TYPES = {
+    "application/grpc": (200, "No API key found in request"),
+    "application/grpc+proto": (200, "No API key found in request"),
+    "application/grpc-web": (401, None),
+    "application/grpc; charset=utf-8": (401, None),
+    "Application/gRPC": (401, None),
+}
+
+
+@pytest.mark.parametrize("content_type", CONTENT_TYPES)
+@pytest.mark.parametrize("side", [HARD, HARD_HTTP])
+async def test_a_call_over_http_1_is_refused_in_the_terms_that_envoy_answers_in(
+    sides: Sides, side: str, content_type: str
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{sides.ports[side]}{METHOD}"
+        async with session.post(url, headers={"content-type": content_type}) as answer:
+            told = (answer.status, answer.headers.get("grpc-message"))
+            body = await answer.text()
+    assert told == CONTENT_TYPES[content_type]
+    if told[0] == 401:
+        assert json.loads(body)["message"] == "No API key found in request"
 
 
 async def talk(port: int, key: Key) -> list[bytes]:

@@ -46,15 +46,6 @@ def test_a_raw_header_may_come_as_text() -> None:
     assert decode(message.SerializeToString()).headers == (("apikey", "é".encode()),)
 
 
-PROTOCOLS = {"HTTP/1.0": False, "HTTP/1.1": False, "": False, "HTTP/2": True, "HTTP/3": True}
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_what_is_no_http_1_is_http_2_or_later(protocol: str) -> None:
-    payload = check_request(protocol=protocol).SerializeToString()
-    assert decode(payload).http2 is PROTOCOLS[protocol]
-
-
 PARTIAL = "x-envoy-auth-partial-body"
 # body, size, headers: what is left of it
 BODIES: dict[str, tuple[bytes, int, tuple[tuple[str, bytes], ...], bytes | None]] = {
