@@ -42,6 +42,7 @@ from analytics.routing import Routing, ScopedConfig, Topology
 from analytics.sampler import Sampler
 from analytics.shelves import Shelves
 from analytics.skip_rules import SkipRules
+from analytics.tail import Tail
 from analytics.transaction import TransactionIds
 
 STOP_SECONDS = 5.0  # for what is queued when the process stops, or a configuration goes
@@ -72,6 +73,7 @@ class Pipeline:
         shelves: Where events wait on disk; None: they wait in memory only.
         now: The time in nanoseconds since the epoch.
         body_metrics: Who counts bodies.
+        tail: Who watches; None: nobody does.
         instructions: What Moesif wants sampled; None: everything is sent.
     """
 
@@ -86,6 +88,7 @@ class Pipeline:
         shelves: Shelves | None = None,
         now: Callable[[], int] = time.time_ns,
         body_metrics: BodyMetrics | None = None,
+        tail: Tail | None = None,
         instructions: InstructionBook | None = None,
     ) -> None:
         self._metrics = metrics
@@ -100,6 +103,7 @@ class Pipeline:
         )
         self._book = instructions
         self._decoder = Decoder()
+        self._tail = tail or Tail()
         self._transactions = TransactionIds()
         self._routing: Routing[_Use] | None = None
         self._held: deque[tuple[AccessRecord, Sender]] = deque()
@@ -225,6 +229,7 @@ class Pipeline:
         else:
             if encoded is not None:
                 use.delivery.offer(encoded)
+                self._tail.show(encoded)
 
     def _encode(
         self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies

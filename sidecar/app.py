@@ -43,13 +43,14 @@ from sidecar.control import KEY_ROLES, ChildSpec
 from sidecar.declarative.editions import Declarations
 from sidecar.errors import SettingsError, StartupError
 from sidecar.expiry_upkeep import keep_purged
+from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
 from sidecar.ring_upkeep import keep_counted, keep_rotated
 from sidecar.root_key_sources import fetch_root_key
 from sidecar.settings import Settings, admin_tls, read_recovery_key, read_token, reveals_keys
-from sidecar.startup import open_declared
 from sidecar.spool_key import open_shelves
+from sidecar.startup import open_declared
 from sidecar.telemetry import Telemetry
 
 
@@ -149,6 +150,7 @@ async def _open_analytics(
             metrics=telemetry.analytics,
             body_metrics=telemetry.bodies,
             shelves=open_shelves(spec.settings, telemetry.analytics),
+            tail=await stack.enter_async_context(shown_tail(spec.settings)),
         )
     )
     consumers = await stack.enter_async_context(

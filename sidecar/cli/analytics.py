@@ -4,7 +4,9 @@ import click
 
 from sidecar.cli.lazy import Entry, LazyGroup
 
-_COMMANDS: dict[str, Entry] = {}
+_COMMANDS: dict[str, Entry] = {
+    "tail": Entry("sidecar.cli.tail:tail", "Show events live, masked as they are delivered."),
+}
 
 
 @click.group(cls=LazyGroup, entries=_COMMANDS)

@@ -31,6 +31,7 @@ _COMMANDS = {
     "openapi": Entry("sidecar.cli.openapi:openapi", "Print the Admin API's OpenAPI document."),
     "keyring": Entry("sidecar.cli.keyring:keyring", "What keys are sealed under: the keyring."),
     "plugins": Entry("sidecar.cli.plugins:plugins", "How requests are checked and reported."),
+    "analytics": Entry("sidecar.cli.analytics:analytics", "What becomes of events; live events."),
 }
 
 
