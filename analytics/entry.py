@@ -152,6 +152,8 @@ def _verdict(said: Mapping[str, str | None]) -> Verdict | None:
         authority=said.get("authority"),
         user_id=said.get("user_id"),
         company_id=said.get("company_id"),
+        token_user_id=said.get("token_user_id"),
+        token_company_id=said.get("token_company_id"),
         transaction_id=said.get("transaction_id"),
         blocked_by=said.get("blocked_by"),
     )

@@ -8,7 +8,8 @@ The first source that says something wins, for the user and for the company apar
 4. the claims that Envoy's ``jwt_authn`` verified, where the configuration names its metadata;
 5. the field of the client's certificate that the configuration names;
 6. (user) logged ``x-consumer-*`` headers in the order of 3, only if they are to be trusted;
-7. the credential in the first of the configured authorization headers that is present;
+7. the credential in the first of the configured authorization headers that is present, as it was
+   logged, or as authsvc read it (``token_user_id`` / ``token_company_id`` of its verdict);
 8. the response header that the configuration names.
 
 An empty value says nothing, and a header that carries credentials is never an id.  Nothing is
@@ -21,9 +22,10 @@ from typing import Any, Protocol
 
 from analytics.certificate import CertificateField, Certified, certificate_field
 from analytics.config import MoesifConfig
-from analytics.credential import Claims, read_credential
+from analytics.credential import Claims
 from analytics.masking import CredentialNames
 from analytics.record import Verdict
+from analytics.token_identity import TokenIdentity, spellings
 
 _CONSUMER_HEADERS = ("x-consumer-custom-id", "x-consumer-username", "x-consumer-id")
 
@@ -61,11 +63,10 @@ class Identifier:
 
     def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
         # Named by mistake, a header with a key would send keys in clear as ids.
-        self._user_header = _without(credentials, _spellings(config.user_id_header))
-        self._company_header = _without(credentials, _spellings(config.company_id_header))
+        self._user_header = _without(credentials, spellings(config.user_id_header))
+        self._company_header = _without(credentials, spellings(config.company_id_header))
         self._trusts_consumer_headers = config.trust_consumer_headers
-        names = (config.authorization_header_name or "").split(",")
-        self._authorization_headers = [_spellings("".join(name.split())) for name in names]
+        self._token = TokenIdentity(config)
         self._user_claim = config.authorization_user_id_field
         self._company_claim = config.authorization_company_id_field
         self._jwt_payload = config.jwt_payload_in_metadata
@@ -90,10 +91,10 @@ class Identifier:
             or _lookup(request, self._company_header)
             or self._verified(record, self._company_claim, self._company_in_certificate)
         )
-        if user is None or (company is None and self._company_claim is not None):
-            claims = self._claims(request)
-            user = user or claims.user or claims.text(self._user_claim)
-            company = company or claims.text(self._company_claim)
+        if user is None or (company is None and self._token.tells_company):
+            token_user, token_company = self._token.read(request.get)
+            user = user or token_user or verdict.token_user_id
+            company = company or token_company or verdict.token_company_id
         return Identity(
             user or _lookup(response, self._user_header),
             company or _lookup(response, self._company_header),
@@ -110,22 +111,6 @@ class Identifier:
 
     def _consumer_header(self, headers: Mapping[str, str]) -> str | None:
         return _lookup(headers, _CONSUMER_HEADERS) if self._trusts_consumer_headers else None
-
-    def _claims(self, headers: Mapping[str, str]) -> Claims:
-        # The first header that is present counts, whether it yields anything or not.
-        for spellings in self._authorization_headers:
-            for name in spellings:
-                if name in headers:
-                    return read_credential(headers[name])
-        return Claims()
-
-
-def _spellings(name: str | None) -> tuple[str, ...]:
-    """Return what a configured header may be called in the log: nginx takes ``_`` for ``-``."""
-    if not name:
-        return ()
-    lowered = name.strip().lower()
-    return tuple(dict.fromkeys((lowered, lowered.replace("_", "-"))))
 
 
 def _certificate(name: str | None) -> CertificateField | None:

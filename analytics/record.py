@@ -38,6 +38,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     authority: str | None = None  # the host that the client asked, before Envoy rewrote it
     user_id: str | None = None
     company_id: str | None = None
+    token_user_id: str | None = None  # what an unverified token says, as is the next
+    token_company_id: str | None = None
     transaction_id: str | None = None
     blocked_by: str | None = None
 

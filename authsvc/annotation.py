@@ -20,6 +20,8 @@ class Annotation:
     transaction_id: str | None = None
     user_id: str | None = None
     company_id: str | None = None
+    token_user_id: str | None = None  # what an unverified token says: never an identity
+    token_company_id: str | None = None
 
 
 NOTHING = Annotation()
@@ -36,10 +38,14 @@ class Annotator:
         if rules is NOTHING_WANTED:
             return NOTHING
         identity = decision.identity if isinstance(decision, Allow | Deny) else None
+        token: tuple[str | None, str | None] = (None, None)
+        if rules.read_token is not None:
+            token = rules.read_token(request, identity is not None)
         return Annotation(
             self._transaction_ids.of(request) if rules.transaction_ids else None,
             find_id(rules.user_id_from, identity),
             find_id(rules.company_id_from, identity),
+            *token,
         )
 
 

