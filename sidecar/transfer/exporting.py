@@ -9,12 +9,12 @@ What callers can rely on:
 """
 
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from authsvc.entities import StoredCredential
 from authsvc.errors import KeyringError
-from authsvc.kinds import CREDENTIALS
+from authsvc.kinds import CREDENTIALS, PLUGINS
 from sidecar.admin.containers import Reference
 from sidecar.admin.key_auth_enc import SCHEMA as CREDENTIAL_SCHEMA
 from sidecar.admin.kinds import Fixed
@@ -25,6 +25,7 @@ from sidecar.transfer.yaml_lines import entity_lines
 
 FORMAT_VERSION = "3.0"
 _PAGE = 1000  # rows
+_OURS = frozenset({"key_in_cookie", "key_in_bearer", "key_format"})  # Kong refuses them
 _LEFT_OUT = ("updated_at",)  # set by whoever writes; an export of the same is the same
 
 KeyText = Callable[[StoredCredential], str]
@@ -73,6 +74,8 @@ def _document(declared: DeclaredKind, entity: Any, key_text: KeyText, now: float
     if declared.codec is None:
         raise TypeError(f"{declared.name} cannot be shown")
     shown = declared.schema.presented(declared.codec.show(entity, now=now))
+    if declared.stored is PLUGINS:
+        shown["config"] = _for_kong(shown["config"])
     fields = declared.schema.fields
     return {
         name: value["id"] if isinstance(fields[name].kind, Reference) else value
@@ -81,6 +84,11 @@ def _document(declared: DeclaredKind, entity: Any, key_text: KeyText, now: float
         and not isinstance(fields[name].kind, Fixed)
         and not (value is None and fields[name].default is None)
     }
+
+
+def _for_kong(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a plugin's configuration without fields of ours that say nothing."""
+    return {name: value for name, value in config.items() if value or name not in _OURS}
 
 
 def _credential(entity: StoredCredential, key_text: KeyText, now: float) -> dict[str, Any]:

@@ -112,3 +112,12 @@ async def test_a_row_that_does_not_open_is_named_and_not_lost(importer: Importer
     with pytest.raises(UnreadableKeyError, match=row.id):
         await importer.dump()
     assert row.id in await importer.dump(encrypted=True)
+
+
+async def test_fields_of_ours_are_there_only_where_they_say_something(importer: Importer) -> None:
+    plugins = "plugins: [{name: key-auth, config: {key_in_cookie: true}}]"
+    await importer.load(f'_format_version: "3.0"\n{plugins}')
+    [plugin] = yaml.safe_load(await importer.dump())["plugins"]
+    ours = {"key_in_cookie", "key_in_bearer", "key_format"}
+    assert ours & plugin["config"].keys() == {"key_in_cookie"}
+    assert {"key_names", "key_in_query", "realm"} <= plugin["config"].keys()
