@@ -40,6 +40,7 @@ class MoesifConfig:
     request_header_masks: tuple[str, ...] = ()
     response_header_masks: tuple[str, ...] = ()
     request_query_masks: tuple[str, ...] = ()
+    disable_credential_masking: bool = False  # ours
     trust_client_ip_headers: bool = False  # ours: Envoy has resolved the client's address already
     disable_transaction_id: bool = False  # else upstream and client get X-Moesif-Transaction-Id
 
@@ -62,7 +63,7 @@ class MoesifConfig:
     config_refresh_interval: int = 30_000  # ours: it is asked again after this at the latest
     enable_governance: bool = True  # ours: Kong's always enforces rules
 
-    # Kept, and without effect as long as no bodies are captured: the access log has none.
+    # Bodies, where Envoy shows them.
     disable_capture_request_body: bool = False
     disable_capture_response_body: bool = False
     request_max_body_size_limit: int = 100_000

@@ -80,7 +80,6 @@ _READERS: Mapping[str, Callable[[Any], object]] = {
 }
 
 
-_BODIES = "Takes effect once bodies are captured: "
 _KEPT = "Kept for Kong's configurations, without effect: "
 
 _MOST = 2**31 - 2  # Kong's limit for times, where nothing better is known
@@ -145,6 +144,10 @@ _KINDS: dict[str, tuple[FieldKind, str]] = {
     "request_header_masks": (kinds.HEADER_NAMES, "Headers of requests that no event has."),
     "response_header_masks": (kinds.HEADER_NAMES, "Headers of responses that no event has."),
     "request_query_masks": (kinds.NAMES, "Query parameters whose values no event has."),
+    "disable_credential_masking": (
+        kinds.BOOLEAN,
+        "Shows what goes by the usual names of credentials; keys of this gateway stay masked.",
+    ),
     "trust_client_ip_headers": (
         kinds.BOOLEAN,
         "Whether x-forwarded-for and its like come before the address that Envoy saw.",
@@ -203,18 +206,24 @@ _KINDS: dict[str, tuple[FieldKind, str]] = {
         kinds.BOOLEAN,
         "Whether Moesif's governance rules are enforced when a request is checked.",
     ),
-    "disable_capture_request_body": (kinds.BOOLEAN, _BODIES + "leaves out those of requests."),
-    "disable_capture_response_body": (kinds.BOOLEAN, _BODIES + "leaves out those of responses."),
-    "request_max_body_size_limit": (_BODY_SIZE, _BODIES + "larger ones of requests are left out."),
-    "response_max_body_size_limit": (
-        _BODY_SIZE,
-        _BODIES + "larger ones of responses are left out.",
+    "disable_capture_request_body": (kinds.BOOLEAN, "Leaves out the bodies of requests."),
+    "disable_capture_response_body": (kinds.BOOLEAN, "Leaves out the bodies of responses."),
+    "request_max_body_size_limit": (_BODY_SIZE, "Larger bodies of requests are left out."),
+    "response_max_body_size_limit": (_BODY_SIZE, "Larger bodies of responses are left out."),
+    "request_body_masks": (kinds.NAMES, "Members that no body of a request has, at any depth."),
+    "response_body_masks": (kinds.NAMES, "Members that no body of a response has, at any depth."),
+    "request_masks": (
+        kinds.NAMES,
+        "The old name of request_body_masks; counts where that is empty.",
     ),
-    "request_body_masks": (kinds.NAMES, _BODIES + "members removed from those of requests."),
-    "response_body_masks": (kinds.NAMES, _BODIES + "members removed from those of responses."),
-    "request_masks": (kinds.NAMES, _BODIES + "the old name of request_body_masks."),
-    "response_masks": (kinds.NAMES, _BODIES + "the old name of response_body_masks."),
-    "disable_gzip_payload_decompression": (kinds.BOOLEAN, _BODIES + "leaves gzip closed."),
+    "response_masks": (
+        kinds.NAMES,
+        "The old name of response_body_masks; counts where that is empty.",
+    ),
+    "disable_gzip_payload_decompression": (
+        kinds.BOOLEAN,
+        "Shows bodies that came as gzip as they came, unless something in them has to be masked.",
+    ),
     "timeout": (kinds.whole_number(0, _MOST), _KEPT + "nothing in Kong reads it either."),
     "keepalive": (kinds.whole_number(0, _MOST), _KEPT + "nothing in Kong reads it either."),
     "max_callback_time_spent": (

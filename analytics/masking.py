@@ -3,7 +3,8 @@
 What callers can rely on:
 
 1. The value of every header, query parameter and tag that carries a credential is masked,
-   whatever the configuration and whether the call was allowed or denied.  Query parameters are
+   whether the call was allowed or denied; of the usual names only where the configuration does not
+   say that they are shown, of those that this gateway takes keys from always.  Query parameters are
    found in every text with a ``?`` or a ``#``: in paths as in ``referer`` or ``location``, and
    percent-encoded inside the value of another parameter (which is masked as a whole).  The user
    and the password of a URL are masked, too.
@@ -42,6 +43,8 @@ USUAL_CREDENTIAL_NAMES = (
     "x-moesif-application-id",
 )
 
+_NEVER_SHOWN = ("x-moesif-application-id",)
+
 _USER_INFO = re.compile(r"(?<=://)[^/?#@\s]+@")  # the user and the password of a URL
 _QUERY_START = re.compile(r"([?#])")
 # ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
@@ -51,9 +54,10 @@ _PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
 class CredentialNames:
     """The names of headers, query parameters and tags whose values are never shown."""
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        """Know the usual names and ``names``."""
-        self._names = frozenset(_canonical(name) for name in (*USUAL_CREDENTIAL_NAMES, *names))
+    def __init__(self, names: Iterable[str] = (), *, usual: bool = True) -> None:
+        """Know ``names``, and the usual ones unless they are not wanted."""
+        known = (*USUAL_CREDENTIAL_NAMES, *names) if usual else (*_NEVER_SHOWN, *names)
+        self._names = frozenset(_canonical(name) for name in known)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and _canonical(name) in self._names

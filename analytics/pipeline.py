@@ -144,11 +144,11 @@ class Pipeline:
         """
         if self._is_stopped:
             return
-        credentials = CredentialNames(credential_names)
+        names = frozenset(credential_names)
         self._destinations.configure(scopes)
         if self._book is not None:
             self._book.configure(scopes)
-        uses = [(scope, self._use(scope.config, credentials)) for scope in scopes]
+        uses = [(scope, self._use(scope.config, names)) for scope in scopes]
         self._routing = Routing(uses, topology or Topology())
         self.bodies.configure(Limits.of_configs(scope.config for scope in scopes))
         while self._held:
@@ -162,8 +162,9 @@ class Pipeline:
         """Return what takes the messages of one stream."""
         return LogStream(self._accept)
 
-    def _use(self, config: MoesifConfig, credentials: CredentialNames) -> _Use:
+    def _use(self, config: MoesifConfig, names: frozenset[str]) -> _Use:
         delivery = self._destinations[config.application_id]
+        credentials = CredentialNames(names, usual=not config.disable_credential_masking)
         return _Use(
             SkipRules(config.skip),
             Sampler(

@@ -51,7 +51,7 @@ async def load_setup(stores: Stores, *, default: KeyAuthConfig | None) -> Moesif
     key_auths = list(_key_auths(plugins, default))
     return MoesifSetup(
         scopes=tuple(_scopes(plugins)),
-        credential_names=frozenset(name for each in key_auths for name in each.key_names),
+        credential_names=frozenset(name for each in key_auths for name in _names_of(each)),
         topology=Topology(routes, services),
         anonymous=frozenset(each.anonymous for each in key_auths if each.anonymous),
     )
@@ -114,6 +114,15 @@ def _scopes(plugins: Iterable[Plugin]) -> Iterable[ScopedConfig]:
             _log.error("moesif plugin ignored: its configuration is not valid", plugin=plugin.id)
             continue
         yield ScopedConfig(config, plugin.route_id, plugin.service_id)
+
+
+def _names_of(config: KeyAuthConfig) -> Iterable[str]:
+    """Yield the names of headers, parameters and fields in which keys come."""
+    yield from config.key_names
+    if config.key_in_bearer:
+        yield "authorization"
+    if config.key_in_cookie:
+        yield "cookie"
 
 
 def _key_auths(plugins: Iterable[Plugin], default: KeyAuthConfig | None) -> Iterable[KeyAuthConfig]:

@@ -52,6 +52,7 @@ OURS = {
     "direction": "Incoming",
     "outgoing_log_names": [],
     "skip": [],
+    "disable_credential_masking": False,
     "trust_client_ip_headers": False,
     "trust_consumer_headers": False,
     "user_id_from": None,
