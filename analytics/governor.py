@@ -5,6 +5,7 @@ It never waits, and never asks anybody: rules and cohorts are followed in the ba
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from analytics.checked_call import CheckedCall
 from analytics.config import MoesifConfig
@@ -15,6 +16,66 @@ from analytics.instruction_metrics import InstructionMetrics, RulingOutcome
 from analytics.masking import CredentialNames
 from analytics.record import Verdict
 from analytics.routing import Routing, ScopedConfig, Topology
+
+
+class AskedAbout(Protocol):
+    """A request as authsvc has read it: ``authsvc.request.Request``, field by field."""
+
+    @property
+    def route(self) -> str | None:
+        """Its name or id, if there is one."""
+
+    @property
+    def service(self) -> str | None:
+        """The same."""
+
+    @property
+    def method(self) -> str:
+        """As sent."""
+
+    @property
+    def path(self) -> str:
+        """With its query."""
+
+    @property
+    def authority(self) -> str | None:
+        """The host that the client asked."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Names in lower case, repeated lines apart."""
+
+    @property
+    def body(self) -> bytes | None:
+        """All of it; None if it is not there."""
+
+    @property
+    def client_address(self) -> str | None:
+        """As Envoy resolved it."""
+
+
+class KnownCaller(Protocol):
+    """Who was authenticated, and what is said of it; None stands for what nobody knows."""
+
+    @property
+    def consumer_id(self) -> str | None:
+        """Of the consumer."""
+
+    @property
+    def username(self) -> str | None:
+        """Of the consumer."""
+
+    @property
+    def custom_id(self) -> str | None:
+        """Of the consumer."""
+
+    @property
+    def user_id(self) -> str | None:
+        """Where the configuration says that the consumer carries it."""
+
+    @property
+    def company_id(self) -> str | None:
+        """The same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,63 +117,31 @@ class Governor:
             topology,
         )
 
-    def judge(
-        self,
-        *,
-        route: str | None,
-        service: str | None,
-        method: str,
-        path: str,
-        authority: str | None,
-        headers: tuple[tuple[str, bytes], ...],
-        body: bytes | None,
-        client_address: str | None,
-        consumer_id: str | None,
-        username: str | None,
-        custom_id: str | None,
-        user_id: str | None,
-        company_id: str | None,
-    ) -> Ruling:
-        """Return what the rules say of a request.
-
-        Args:
-            route: Its name or id, if there is one.
-            service: The same.
-            method: As sent.
-            path: With its query.
-            authority: The host that the client asked.
-            headers: Names in lower case, repeated lines apart.
-            body: All of it; None if it is not there.
-            client_address: As Envoy resolved it.
-            consumer_id: Who was authenticated; None: nobody was.
-            username: Of the consumer.
-            custom_id: Of the consumer.
-            user_id: Where the configuration says that the consumer carries it.
-            company_id: The same.
-        """
-        use = self._routing.find(route, service)
+    def judge(self, request: AskedAbout, caller: KnownCaller) -> Ruling:
+        """Return what the rules say of a request."""
+        use = self._routing.find(request.route, request.service)
         if use is None or not use.config.enable_governance:
             return NOTHING
         instructions = self._book.instructions(use.config)
         if not instructions.rulebook.size:
             return NOTHING
         call = CheckedCall(
-            method=method,
-            path=path,
-            authority=authority,
-            headers=headers,
-            body=body,
-            client_address=client_address,
+            method=request.method,
+            path=request.path,
+            authority=request.authority,
+            headers=request.headers,
+            body=request.body,
+            client_address=request.client_address,
             trusts_headers=use.config.trust_client_ip_headers,
         )
 
         def identify() -> Identity:
             call.verdict = Verdict(
-                consumer_id=consumer_id,
-                username=username,
-                custom_id=custom_id,
-                user_id=user_id,
-                company_id=company_id,
+                consumer_id=caller.consumer_id,
+                username=caller.username,
+                custom_id=caller.custom_id,
+                user_id=caller.user_id,
+                company_id=caller.company_id,
             )
             return use.identifier.identify(call)
 

@@ -23,7 +23,6 @@ class RulingOutcome(StrEnum):
     NOTHING = "nothing"
     HEADERS = "headers"  # it passes, and headers are added to its answer
     BLOCKED = "blocked"
-    ERROR = "error"  # a fault of this program: it passes
 
 
 class InstructionMetrics(Protocol):

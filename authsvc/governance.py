@@ -66,32 +66,22 @@ class Judgement(Protocol):
         """None lets the request pass."""
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the consumer that was authenticated, and what its annotation says."""
+
+    consumer_id: str | None = None
+    username: str | None = None
+    custom_id: str | None = None
+    user_id: str | None = None
+    company_id: str | None = None
+
+
 class Governance(Protocol):
     """Judges requests; implemented by ``analytics.governor``."""
 
-    def judge(
-        self,
-        *,
-        route: str | None,
-        service: str | None,
-        method: str,
-        path: str,
-        authority: str | None,
-        headers: tuple[tuple[str, bytes], ...],
-        body: bytes | None,
-        client_address: str | None,
-        consumer_id: str | None,
-        username: str | None,
-        custom_id: str | None,
-        user_id: str | None,
-        company_id: str | None,
-    ) -> Judgement:
-        """Return what the rules say; from memory, without waiting for anything.
-
-        The request's values are those of ``authsvc.request.Request``. ``user_id`` and
-        ``company_id`` are what the annotation of the request says; the consumer is None where
-        nobody was asked for.
-        """
+    def judge(self, request: Request, caller: Caller) -> Judgement:
+        """Return what the rules say; from memory, without waiting for anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +126,14 @@ def _judge(
     governance: Governance, request: Request, decision: Allow, annotation: Annotation
 ) -> Judgement:
     consumer = decision.identity.owner.consumer if decision.identity else None
-    return governance.judge(
-        route=request.route,
-        service=request.service,
-        method=request.method,
-        path=request.path,
-        authority=request.authority,
-        headers=request.headers,
-        body=request.body,
-        client_address=request.client_address,
-        consumer_id=consumer.id if consumer else None,
-        username=consumer.username if consumer else None,
-        custom_id=consumer.custom_id if consumer else None,
-        user_id=annotation.user_id,
-        company_id=annotation.company_id,
+    caller = Caller(
+        consumer.id if consumer else None,
+        consumer.username if consumer else None,
+        consumer.custom_id if consumer else None,
+        annotation.user_id,
+        annotation.company_id,
     )
+    return governance.judge(request, caller)
 
 
 def _ruling(judgement: Judgement) -> Ruling:

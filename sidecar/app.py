@@ -43,6 +43,8 @@ from sidecar.control import KEY_ROLES, ChildSpec
 from sidecar.declarative.editions import Declarations
 from sidecar.errors import SettingsError, StartupError
 from sidecar.expiry_upkeep import keep_purged
+from sidecar.flag import Flag
+from sidecar.governance import governing, sampling_book
 from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_following import follow_ring
@@ -129,6 +131,8 @@ async def _open_authsvc(
     resolver.freshness = follower
     resolver.reload_keyring = reload_keyring
     await stack.enter_async_context(follower.following())
+    rules = governing(spec.settings, stores, default=default, metrics=telemetry.instructions)
+    authenticator.governance = await stack.enter_async_context(rules)
     faces = {"authsvc.http": (settings.http, http_face), "authsvc.grpc": (settings.grpc, grpc_face)}
     for setting, (address, face) in faces.items():
         if address is not None:
@@ -144,19 +148,11 @@ async def _open_analytics(
     if address is None:
         raise SettingsError("analytics.grpc: nothing to listen on")
     collector = await stack.enter_async_context(MoesifCollector())
-    pipeline = await stack.enter_async_context(
-        Pipeline(
-            collector=collector,
-            metrics=telemetry.analytics,
-            body_metrics=telemetry.bodies,
-            shelves=open_shelves(spec.settings, telemetry.analytics),
-            tail=await stack.enter_async_context(shown_tail(spec.settings)),
-        )
-    )
+    pipeline = await _open_pipeline(spec, collector, telemetry, stack)
     consumers = await stack.enter_async_context(
         ConsumerSync(stores=stores, sink=collector, metrics=telemetry.profiles)
     )
-    followed = _Flag()
+    followed = Flag()
 
     def use(setup: MoesifSetup) -> None:
         pipeline.configure(
@@ -176,6 +172,23 @@ async def _open_analytics(
     )
     await stack.enter_async_context(_listening(face, "analytics.grpc", address))
     return OpenedRole({"database": followed.is_set})
+
+
+async def _open_pipeline(
+    spec: ChildSpec, collector: MoesifCollector, telemetry: Telemetry, stack: AsyncExitStack
+) -> Pipeline:
+    book = sampling_book(spec.settings, source=collector, metrics=telemetry.instructions)
+    await stack.enter_async_context(book)
+    return await stack.enter_async_context(
+        Pipeline(
+            collector=collector,
+            metrics=telemetry.analytics,
+            body_metrics=telemetry.bodies,
+            instructions=book,
+            shelves=open_shelves(spec.settings, telemetry.analytics),
+            tail=await stack.enter_async_context(shown_tail(spec.settings)),
+        )
+    )
 
 
 async def _open_admin(
@@ -263,19 +276,6 @@ def _vault_of(settings: Settings) -> FetchRootKey | None:
 async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait((task,))
-
-
-class _Flag:
-    """One thing that is so or not."""
-
-    def __init__(self) -> None:
-        self._value = False
-
-    def set(self, value: bool) -> None:
-        self._value = value
-
-    def is_set(self) -> bool:
-        return self._value
 
 
 def default_policy(config: Mapping[str, object] | None) -> KeyAuthConfig | None:

@@ -26,6 +26,7 @@ from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.auth_metrics import AuthCounters
 from sidecar.body_metrics import BodyCounters
 from sidecar.declaration_metrics import DeclarationCounters
+from sidecar.instruction_metrics import InstructionCounters
 from sidecar.profile_metrics import ProfileCounters
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -76,6 +77,11 @@ class Telemetry:
     def profiles(self) -> ProfileCounters:
         """What analytics counts of users and companies."""
         return ProfileCounters(self._registry)
+
+    @cached_property
+    def instructions(self) -> InstructionCounters:
+        """What is counted of Moesif's instructions."""
+        return InstructionCounters(self._registry)
 
     @cached_property
     def admin(self) -> AdminCounters:

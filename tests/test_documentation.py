@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from analytics.bodies.metrics import BodyOutcome
+from analytics.instruction_metrics import FetchOutcome, RulingOutcome
 from analytics.metrics import DropReason, PostOutcome, SkipReason
 from sidecar.settings import FIELDS
 from sidecar.telemetry import ProcessCounters, Telemetry
@@ -49,6 +50,7 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     assert telemetry.analytics
     assert telemetry.profiles
     assert telemetry.bodies
+    assert telemetry.instructions
     supervisor = ProcessCounters(tmp_path)
     assert supervisor.declarations
     existing = metrics_of(telemetry._registry) | metrics_of(supervisor._registry)
@@ -56,7 +58,10 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     assert {name: (kind, labels.strip()) for name, kind, labels in rows} == existing
 
 
-@pytest.mark.parametrize("reasons", [BodyOutcome, DropReason, PostOutcome, SkipReason])
+REASONS = [BodyOutcome, DropReason, PostOutcome, SkipReason, FetchOutcome, RulingOutcome]
+
+
+@pytest.mark.parametrize("reasons", REASONS)
 def test_every_reason_is_documented(reasons: type[StrEnum]) -> None:
     documented = (ROOT / "docs" / "metrics.md").read_text()
     assert not [reason for reason in reasons if not re.search(rf"\b{reason}\b", documented)]

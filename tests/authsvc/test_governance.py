@@ -1,7 +1,6 @@
 """Claims about what authsvc lets rules of somebody else do."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -9,7 +8,7 @@ from structlog.testing import capture_logs
 from authsvc.annotation import Annotation
 from authsvc.decision import Allow, AllowReason, Deny, DenyReason, Identity, Unavailable
 from authsvc.entities import Consumer
-from authsvc.governance import NO_RULING, Ruling, govern, is_refused
+from authsvc.governance import NO_RULING, Caller, Ruling, govern, is_refused
 from authsvc.hiding import Hiding
 from authsvc.identity_headers import IDENTITY_HEADERS
 from authsvc.policy import KeyAuthConfig, Policy
@@ -47,38 +46,22 @@ class Rules:
 
     headers: tuple[tuple[str, str], ...] = ()
     block: Block | None = None
-    shown: list[dict[str, Any]] = field(default_factory=list)
+    shown: list[tuple[Request, Caller]] = field(default_factory=list)
 
-    def judge(self, **request: Any) -> "Rules":
-        self.shown.append(request)
+    def judge(self, request: Request, caller: Caller) -> "Rules":
+        self.shown.append((request, caller))
         return self
 
 
 class Broken:
-    def judge(self, **request: Any) -> Any:
-        raise ValueError(str(request))
+    def judge(self, request: Request, caller: Caller) -> Rules:
+        raise ValueError(request.path)
 
 
 def test_rules_see_the_request_and_who_calls() -> None:
     rules = Rules()
     govern(rules, REQUEST, allow(), Annotation("t", "u", "c"))
-    assert rules.shown == [
-        {
-            "route": "orders",
-            "service": "shop",
-            "method": "GET",
-            "path": "/a?b",
-            "authority": "api",
-            "headers": (("x", b"y"),),
-            "body": b"z",
-            "client_address": "203.0.113.7",
-            "consumer_id": "c-1",
-            "username": "bob",
-            "custom_id": "17",
-            "user_id": "u",
-            "company_id": "c",
-        }
-    ]
+    assert rules.shown == [(REQUEST, Caller("c-1", "bob", "17", "u", "c"))]
 
 
 def test_what_they_say_is_gone_along_with() -> None:

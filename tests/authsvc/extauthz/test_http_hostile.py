@@ -35,7 +35,7 @@ class Blocking:
         self.status = status
         self.block = self
 
-    def judge(self, **_request: object) -> "Blocking":
+    def judge(self, _request: object, _caller: object) -> "Blocking":
         return self
 
 
