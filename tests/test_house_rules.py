@@ -45,6 +45,7 @@ REVEALS = {
     "sidecar/declarative/encoding.py": "declared keys on their way to another process of ours",
     "sidecar/declarative/declaration.py": "keys of a file are told apart by a digest of the moment",
     "sidecar/cli/export_file.py": "an export shows keys to whoever has the root key",
+    "sidecar/cli/replay.py": "the application id, out of the file that the caller gives",
     "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
     "sidecar/demo/seed.py": "the application id, in the plugin that the demo configures",
     "sidecar/ring_repair.py": "a new root key, or the recovery private key, to write the ring anew",
