@@ -77,15 +77,28 @@ class AuthCounters:
             "Stored credentials that did not open: their rows were changed.",
             registry=registry,
         )
+        # What `labels` returns, remembered: it costs more than counting does.
+        self._checked: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
+        self._looked_up: dict[Lookup, Counter] = {}
 
     def checked(self, *, result: str, reason: str, transport: str, seconds: float) -> None:
         """Count a request that was answered."""
-        self._checks.labels(result, reason, transport).inc()
-        self._durations.labels(transport).observe(seconds)
+        try:
+            checks, durations = self._checked[result, reason, transport]
+        except KeyError:
+            checks = self._checks.labels(result, reason, transport)
+            durations = self._durations.labels(transport)
+            self._checked[result, reason, transport] = checks, durations
+        checks.inc()
+        durations.observe(seconds)
 
     def looked_up(self, kind: Lookup) -> None:
         """Count a look-up."""
-        self._lookups.labels(kind).inc()
+        try:
+            lookups = self._looked_up[kind]
+        except KeyError:
+            lookups = self._looked_up[kind] = self._lookups.labels(kind)
+        lookups.inc()
 
     def cached(self, *, credentials: int, unknown: int) -> None:
         """Note how many entries are in memory."""

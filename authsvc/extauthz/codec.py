@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 
 from authsvc.answer import Allowed, Answer, Refused
 from authsvc.errors import AuthServiceError
+from authsvc.extauthz.allow_wire import encode_allowed
 from authsvc.extauthz.pb.extauthz_pb2 import (
     AttributeContext,
     CheckRequest,
@@ -24,7 +25,6 @@ from authsvc.request import Request
 
 METADATA_NAMESPACE = "tollkeeper"
 _PARTIAL_BODY = "x-envoy-auth-partial-body"
-_OK = 0
 _UNAVAILABLE = 14
 # google.rpc codes; whatever is not listed is PERMISSION_DENIED, and never OK.
 _RPC_CODES = {400: 3, 401: 16, 403: 7, 500: 13, 503: _UNAVAILABLE}
@@ -68,26 +68,12 @@ def decode(payload: bytes) -> Request:
 
 def encode(answer: Answer) -> bytes:
     """Write the CheckResponse of an answer."""
+    return encode_allowed(answer) if isinstance(answer, Allowed) else _encode_refused(answer)
+
+
+def _encode_refused(answer: Refused) -> bytes:
     response = CheckResponse()
     response.dynamic_metadata.update(answer.metadata)
-    if isinstance(answer, Allowed):
-        _write_allowed(response, answer)
-    else:
-        _write_refused(response, answer)
-    return response.SerializeToString()
-
-
-def _write_allowed(response: CheckResponse, answer: Allowed) -> None:
-    ok = response.ok_response
-    ok.headers.extend(_options(answer.headers_to_set.items()))
-    if answer.path is not None:
-        ok.headers.extend(_options([(":path", answer.path)]))
-    ok.headers_to_remove.extend(answer.headers_to_remove)
-    ok.response_headers_to_add.extend(_options(answer.response_headers.items()))
-    response.status.code = _OK
-
-
-def _write_refused(response: CheckResponse, answer: Refused) -> None:
     denial = answer.denial
     http = DeniedHttpResponse(body=denial.body)
     http.status.code = denial.status
@@ -98,6 +84,7 @@ def _write_refused(response: CheckResponse, answer: Refused) -> None:
     else:
         response.status.code = _RPC_CODES.get(denial.status, _PERMISSION_DENIED)
         response.denied_response.CopyFrom(http)
+    return response.SerializeToString()
 
 
 def _options(headers: Iterable[tuple[str, str]]) -> list[HeaderValueOption]:
