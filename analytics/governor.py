@@ -18,6 +18,9 @@ from analytics.record import Verdict
 from analytics.routing import Routing, ScopedConfig, Topology
 
 
+_MOST_REMEMBERED = 10_000  # routes and services that requests named
+
+
 class AskedAbout(Protocol):
     """A request as authsvc has read it: ``authsvc.request.Request``, field by field."""
 
@@ -98,6 +101,7 @@ class Governor:
         self._book = book
         self._metrics = metrics
         self._routing: Routing[_Use] = Routing((), Topology())
+        self._found: dict[tuple[str | None, str | None], _Use | None] = {}
 
     def configure(
         self,
@@ -117,10 +121,17 @@ class Governor:
             topology,
         )
 
+    def governs(self, route: str | None, service: str | None) -> bool:
+        """Tell whether there are rules for the requests of a route and a service at all."""
+        use = self._routing.find(route, service)
+        if use is None or not use.config.enable_governance:
+            return False
+        return bool(self._book.instructions(use.config).rulebook.size)
+
     def judge(self, request: AskedAbout, caller: KnownCaller) -> Ruling:
         """Return what the rules say of a request."""
-        use = self._routing.find(request.route, request.service)
-        if use is None or not use.config.enable_governance:
+        use = self._find(request.route, request.service)
+        if use is None:
             return NOTHING
         instructions = self._book.instructions(use.config)
         if not instructions.rulebook.size:
@@ -148,6 +159,16 @@ class Governor:
         ruling = instructions.rulebook.judge(call, identify, instructions.cohorts)
         self._metrics.ruled(_outcome(ruling))
         return ruling
+
+    def _find(self, route: str | None, service: str | None) -> _Use | None:
+        """Return what applies, if it wants rules enforced."""
+        scope = (route, service)
+        if scope not in self._found:
+            if len(self._found) >= _MOST_REMEMBERED:
+                self._found.clear()
+            use = self._routing.find(route, service)
+            self._found[scope] = use if use and use.config.enable_governance else None
+        return self._found[scope]
 
 
 def _outcome(ruling: Ruling) -> RulingOutcome:

@@ -9,9 +9,9 @@ What authsvc itself makes sure of, whatever is behind the port:
    that is refused here could never tell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -58,7 +58,7 @@ class Judgement(Protocol):
     """What the rules say of a request."""
 
     @property
-    def headers(self) -> Iterable[tuple[str, str]]:
+    def headers(self) -> Sequence[tuple[str, str]]:
         """To be set in the answer, whoever gives it: names in lower case, values of one line."""
 
     @property
@@ -66,8 +66,7 @@ class Judgement(Protocol):
         """None lets the request pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who calls: the consumer that was authenticated, and what its annotation says."""
 
     consumer_id: str | None = None
@@ -79,6 +78,9 @@ class Caller:
 
 class Governance(Protocol):
     """Judges requests; implemented by ``analytics.governor``."""
+
+    def governs(self, route: str | None, service: str | None) -> bool:
+        """Tell whether there are rules for the requests of a route and a service at all."""
 
     def judge(self, request: Request, caller: Caller) -> Judgement:
         """Return what the rules say; from memory, without waiting for anything."""
@@ -137,8 +139,10 @@ def _judge(
 
 
 def _ruling(judgement: Judgement) -> Ruling:
-    headers = tuple(each for each in judgement.headers if not is_refused(each[0]))
     block = judgement.block
+    if block is None and not judgement.headers:
+        return NO_RULING
+    headers = tuple(each for each in judgement.headers if not is_refused(each[0]))
     if block is None:
         return Ruling(headers) if headers else NO_RULING
     return Ruling(headers, block.rule, block.status, block.body)

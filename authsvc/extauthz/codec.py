@@ -52,7 +52,7 @@ def decode(payload: bytes) -> Request:
         raise CodecError("a request with several hosts")
     joined = not http.HasField("header_map")
     headers = _headers(http)
-    route, service = _names(attributes)
+    route, service = names_of(attributes)
     return Request(
         method=http.method,
         path=http.path,
@@ -119,7 +119,8 @@ def _body(
     return body
 
 
-def _names(attributes: AttributeContext) -> tuple[str | None, str | None]:
+def names_of(attributes: AttributeContext) -> tuple[str | None, str | None]:
+    """Return the names of the route and the service, as Envoy's configuration gives them."""
     metadata = attributes.route_metadata_context.filter_metadata
     if METADATA_NAMESPACE in metadata:
         fields = metadata[METADATA_NAMESPACE].fields

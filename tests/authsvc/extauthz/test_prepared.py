@@ -1,0 +1,203 @@
+"""A prepared answer is what the whole way would have led to, or there is none."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authsvc.answer import check_now
+from authsvc.authenticator import Authenticator
+from authsvc.cache import BoundedMap
+from authsvc.decision import Identity
+from authsvc.entities import Plugin
+from authsvc.extauthz.codec import decode, encode
+from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+from authsvc.extauthz.prepared import PreparedAnswers
+from authsvc.policy import KeyAuthConfig, PolicyBook
+from authsvc.resolver import NotInMemoryError
+from authsvc.store import KnownConsumer
+from tests.fakes.check_requests import check_request
+from tests.fakes.entities import a_consumer
+
+NAMES = ["apikey", "api_key", "api-key", "X-Key", "x-key", "Apikey", "authorization", "cookie", "a"]
+VALUES = [b"good", b" good ", b"other", b"bad", b"", b"good,other", b"Bearer good", b"apikey=good"]
+PATHS = ["/", "/?apikey=good", "/?a=1", "/?%61pikey=other", "/?x-key=", "*", "/?API_KEY=good"]
+
+requests = st.builds(
+    check_request,
+    method=st.sampled_from(["GET", "OPTIONS", "POST", ""]),
+    path=st.sampled_from(PATHS),
+    headers=st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=4),
+    raw=st.booleans(),
+    body=st.sampled_from([b"", b"apikey=good"]),
+    route=st.none() | st.sampled_from(["items", "orders"]),
+)
+configs = st.fixed_dictionaries(
+    {},
+    optional={
+        "key_names": st.lists(st.sampled_from(["apikey", "api_key", "X-Key"]), max_size=3).map(
+            tuple
+        ),
+        "key_in_header": st.booleans(),
+        "key_in_query": st.booleans(),
+        "key_in_cookie": st.booleans(),
+        "key_in_bearer": st.booleans(),
+        "hide_credentials": st.booleans(),
+        "run_on_preflight": st.booleans(),
+        "anonymous": st.just("guest"),
+    },
+)
+
+
+class Memory:
+    """A resolver that knows two keys, and no store."""
+
+    def __init__(self) -> None:
+        self.identities = {
+            b"good": Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1"),
+            b"other": Identity(KnownConsumer(a_consumer(2), ()), "credential-2"),
+        }
+
+    def recall(self, key: object) -> Identity | None:
+        value = key.reveal()
+        if value == b"unheard":
+            raise NotInMemoryError(key=key)
+        return self.identities.get(value)
+
+    def recall_consumer(self, reference: str) -> KnownConsumer | None:
+        return KnownConsumer(a_consumer(3), ())
+
+
+class World:
+    """An authenticator on that memory, and its prepared answers."""
+
+    def __init__(
+        self, config: KeyAuthConfig | None = None, plugins: tuple[Plugin, ...] = ()
+    ) -> None:
+        self.memory = Memory()
+        self.now = 1000.0
+        self.authenticator = Authenticator(
+            resolver=self.memory,  # type: ignore[arg-type]  # it has what is called
+            policies=book(config or KeyAuthConfig(), plugins),
+            clock=lambda: self.now,
+        )
+        self.prepared = PreparedAnswers(self.authenticator, capacity=3)
+
+    def ask(self, request: CheckRequest) -> bytes | None:
+        return self.prepared.find(request.SerializeToString())
+
+    def whole_way(self, request: CheckRequest) -> bytes:
+        decided = check_now(decode(request.SerializeToString()), self.authenticator)
+        assert decided is not None
+        return encode(decided)
+
+
+def book(config: KeyAuthConfig, plugins: tuple[Plugin, ...] = ()) -> PolicyBook:
+    return PolicyBook.bind(default=config, plugins=plugins, routes=(), services=())
+
+
+def acl(**groups: list[str]) -> Plugin:
+    return Plugin(id="acl-1", created_at=1, updated_at=1, name="acl", config=groups)
+
+
+GOOD = check_request(headers=[("apikey", b"good")])
+
+
+@given(configs, st.none() | st.just(acl(allow=["admin"])), st.lists(requests, max_size=8))
+def test_every_prepared_answer_is_that_of_the_whole_way(
+    config: dict[str, object], plugin: Plugin | None, asked: list[CheckRequest]
+) -> None:
+    world = World(KeyAuthConfig(**config), (plugin,) if plugin else ())
+    for request in [*asked, *asked]:
+        found = world.ask(request)
+        if found is not None:
+            assert found == world.whole_way(request)
+
+
+def test_an_answer_is_prepared_once() -> None:
+    world = World()
+
+    first = world.ask(GOOD)
+
+    assert first is not None
+    assert world.ask(GOOD) is first
+
+
+@pytest.fixture
+def prepared() -> World:
+    world = World()
+    assert world.ask(GOOD)
+    return world
+
+
+def test_a_revoked_key_is_not_answered_any_more(prepared: World) -> None:
+    del prepared.memory.identities[b"good"]
+
+    assert prepared.ask(GOOD) is None
+
+
+def test_an_expired_key_is_not_answered_any_more(prepared: World) -> None:
+    identity = prepared.memory.identities[b"good"]
+    prepared.memory.identities[b"good"] = replace(identity, expires_at=2000)
+    assert prepared.ask(GOOD)
+
+    prepared.now = 2000.0
+
+    assert prepared.ask(GOOD) is None
+
+
+def test_a_key_that_is_switched_off_is_not_answered_any_more(prepared: World) -> None:
+    identity = prepared.memory.identities[b"good"]
+    prepared.memory.identities[b"good"] = replace(identity, enabled=False)
+
+    assert prepared.ask(GOOD) is None
+
+
+def test_a_consumer_that_changed_is_told_as_it_is_now(prepared: World) -> None:
+    identity = prepared.memory.identities[b"good"]
+    renamed = KnownConsumer(a_consumer(9), ())
+    prepared.memory.identities[b"good"] = replace(identity, owner=renamed)
+
+    assert prepared.ask(GOOD) == prepared.whole_way(GOOD)
+    assert renamed.consumer.id.encode() in (prepared.ask(GOOD) or b"")
+
+
+def test_a_policy_that_changed_applies_at_once(prepared: World) -> None:
+    prepared.authenticator.policies = book(KeyAuthConfig(), (acl(deny=["admin"]),))
+    assert prepared.ask(GOOD) is None
+
+    prepared.authenticator.policies = book(KeyAuthConfig(key_names=("other-name",)))
+    assert prepared.ask(GOOD) is None
+
+
+def test_a_request_that_is_governed_is_not_answered_unasked(prepared: World) -> None:
+    class Rules:
+        def governs(self, route: str | None, service: str | None) -> bool:
+            return True
+
+    prepared.authenticator.governance = Rules()  # type: ignore[assignment]  # enough of it
+
+    assert prepared.ask(GOOD) is None
+
+
+def test_a_key_that_is_not_in_memory_is_left_to_who_may_wait() -> None:
+    assert World().ask(check_request(headers=[("apikey", b"unheard")])) is None
+
+
+def test_no_more_answers_are_kept_than_there_is_room_for() -> None:
+    world = World()
+    for number in range(10):
+        request = check_request(headers=[("apikey", b"good")])
+        request.attributes.request.http.host = f"host-{number}"
+        assert world.ask(request) == world.whole_way(request)
+
+    answers = world.prepared._answers
+    assert isinstance(answers, BoundedMap)
+    assert len(answers) == 3
+
+
+def test_a_name_in_capitals_counts_as_the_same_name() -> None:
+    twice = check_request(headers=[("apikey", b"good"), ("APIKEY", b"bad")])
+
+    assert World().ask(twice) is None
