@@ -23,8 +23,9 @@ import structlog
 
 from analytics.backoff import Backoff, Pause, pause
 from analytics.bodies.captured import NO_BODIES, Bodies
+from analytics.bodies.effort import Effort
 from analytics.bodies.join import BodyJoin
-from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
+from analytics.bodies.metrics import BodyMetrics, BodyOutcome, NullBodyMetrics
 from analytics.bodies.recording import Limits
 from analytics.codec import Decoder
 from analytics.collector import Collector
@@ -109,6 +110,7 @@ class Pipeline:
         self._held: deque[tuple[AccessRecord, Sender]] = deque()
         self._is_stopped = False
         self._body_metrics = body_metrics or NullBodyMetrics()
+        self._effort = Effort()
         #: Where streams of bodies go; entries wait there for theirs.
         self.bodies = BodyJoin(release=self._release, metrics=self._body_metrics)
 
@@ -221,6 +223,16 @@ class Pipeline:
         self._destinations.report()
 
     def _queue(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
+        if not bodies.count:
+            self._offer(record, sender, use, NO_BODIES)
+        elif self._effort.is_left:
+            with self._effort.spending():
+                self._offer(record, sender, use, bodies)
+        else:
+            self._body_metrics.bodies(BodyOutcome.NO_TIME, bodies.count)
+            self._offer(record, sender, use, NO_BODIES)
+
+    def _offer(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
         try:
             encoded = self._encode(record, sender, use, bodies)
         except Exception as error:  # noqa: BLE001 - one entry must not end a stream of thousands

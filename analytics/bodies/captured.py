@@ -22,5 +22,10 @@ class Bodies:
     request: CapturedBody | None = None
     response: CapturedBody | None = None
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return (self.request is not None) + (self.response is not None)
+
 
 NO_BODIES = Bodies()

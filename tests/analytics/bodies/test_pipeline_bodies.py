@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from analytics.bodies.effort import Effort
 from analytics.bodies.join import ENTRY_SECONDS
+from analytics.bodies.metrics import BodyOutcome
 from analytics.config_fields import parse_moesif_config
 from analytics.metrics import SkipReason
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
 from analytics.routing import ScopedConfig
 from tests.deadline import eventually
+from tests.fakes.body_counts import BodyCounts
 from tests.fakes.body_messages import (
     ID,
     TIME,
@@ -31,13 +34,16 @@ BODY = b'{"my-key":"k3y-1","authorization":"k3y-2"}'
 
 @asynccontextmanager
 async def pipeline(
-    collector: Collector, metrics: CountingMetrics, **config: Any
+    collector: Collector,
+    metrics: CountingMetrics,
+    counts: BodyCounts | None = None,
+    **config: Any,
 ) -> AsyncIterator[Pipeline]:
     given = {"application_id": "APP", "api_endpoint": collector.url, "batch_max_wait": 10}
     scope = ScopedConfig(parse_moesif_config(given | config))
     async with (
         MoesifCollector() as client,
-        Pipeline(collector=client, metrics=metrics) as it,
+        Pipeline(collector=client, metrics=metrics, body_metrics=counts) as it,
     ):
         it.configure([scope], credential_names=["my-key"])
         yield it
@@ -114,3 +120,18 @@ async def test_an_entry_does_not_wait_for_bodies_that_are_too_large(
         )
         it.open_stream().accept(message(built))
         assert len(it.bodies._entries) == (1 if size == 100_000 else 0)
+
+
+async def test_events_go_without_bodies_when_those_take_too_much_time(
+    metrics: CountingMetrics,
+) -> None:
+    counts = BodyCounts()
+    async with Collector() as collector:
+        async with pipeline(collector, metrics, counts) as it:
+            it._effort = Effort(share=0.0)
+            it._effort._left = 0.0
+            show(it)
+            log(it)
+        (event,) = collector.events
+    assert {"body"}.isdisjoint({*event["request"], *event["response"]})
+    assert counts.outcomes == {BodyOutcome.NO_TIME: 2}
