@@ -64,7 +64,7 @@ REVEALS = {
 BLANKET_EXCEPTS = {
     "analytics/batch_sender.py::_post": "a fault must not end the delivery of all that follows",
     "analytics/disk_thread.py::run": "the error belongs to whoever handed the work over",
-    "analytics/pipeline.py::_queue": "one entry must not end a stream of thousands",
+    "analytics/pipeline.py::_offer": "one entry must not end a stream of thousands",
     "authsvc/extauthz/fastlane/calls.py::_await": "the boundary: one call, not the connection",
     "authsvc/extauthz/fastlane/calls.py::_serve": "the boundary: one call, not the connection",
     "authsvc/extauthz/fastlane/calls.py::whole": "the boundary: one call, not the connection",
