@@ -30,9 +30,9 @@ class TransactionIds:
 
     def of(self, request: Request) -> str:
         """Return the id that the request came with, in lower case, or a new one."""
-        given = next(request.values(TRANSACTION_ID), None)
-        if given is not None and _UUID.fullmatch(given):
-            return given.decode().lower()
+        for name, given in request.headers:
+            if name == TRANSACTION_ID:
+                return given.decode().lower() if _UUID.fullmatch(given) else self.new()
         return self.new()
 
     def new(self) -> str:
