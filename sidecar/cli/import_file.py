@@ -43,7 +43,7 @@ class _Wish:
 @click.option("--config", type=click.Path(path_type=Path), help="Settings: a YAML file.")
 @click.option("--prune", is_flag=True, help="Delete what is not in the file.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
-@click.option("--dry-run", is_flag=True, help="Tell what would be done, and do nothing.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be done, and write none of it.")
 def import_file(
     file: BinaryIO, config: Path | None, *, prune: bool, yes: bool, dry_run: bool
 ) -> None:
@@ -91,7 +91,8 @@ async def _import(settings: Settings, declaration: Declaration, wish: _Wish, *, 
         if not wish.dry_run:
             _get_consent(plan, wish)
             total = sum(len(each.puts) + each.deleted for each in plan.values())
-            with showing_progress(total) as progress, recording(deed_of("import"), access.chain):
+            chain = await access.open_chain()
+            with showing_progress(total) as progress, recording(deed_of("import"), chain):
                 await carry_out(plan, access.database, ring=access.ring, progress=progress)
     _print_counts(plan, "would be " if wish.dry_run else "")
 

@@ -39,11 +39,19 @@ class OpenRing:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseAccess:
-    """A database with the right schema, its ring, and the chain of its audit log."""
+    """A database with the right schema, and its ring."""
 
     database: Database
     ring: OpenRing
-    chain: AuditChain
+    _root_key: RootKey
+
+    async def open_chain(self) -> AuditChain:
+        """Return the chain of the audit log, begun if there is none.
+
+        Raises:
+            StoreUnavailableError: The database is away.
+        """
+        return AuditChain(await open_audit_key(self.database.keyring, self._root_key))
 
 
 @asynccontextmanager
@@ -73,8 +81,7 @@ async def open_access(settings: Settings) -> AsyncIterator[DatabaseAccess]:
         )
         ledger = EncryptionLedger(keyring=database.keyring, sealer=sealer)
         ring = OpenRing(sealer=sealer, custodian=custodian, ledger=ledger)
-        chain = AuditChain(await open_audit_key(database.keyring, root_key))
-        yield DatabaseAccess(database, ring, chain)
+        yield DatabaseAccess(database, ring, root_key)
 
 
 def deed_of(command: str) -> Deed:

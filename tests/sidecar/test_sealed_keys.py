@@ -7,8 +7,10 @@ import pytest
 from authsvc.apikey import ApiKey
 from authsvc.errors import SealedKeyError
 from authsvc.sealed_key import SealingPublicKey, generate_pair
+from sidecar.admin.kinds import InvalidValueError
+from sidecar.declarative.declaration import SealedKey
 from sidecar.errors import SettingsError
-from sidecar.sealed_keys import KeyOpener, read_private_keys
+from sidecar.sealed_keys import FileKeyReader, KeyOpener, read_private_keys
 from sidecar.settings import Keyring, Settings
 
 PUBLIC, PRIVATE = generate_pair()
@@ -48,3 +50,21 @@ def test_a_file_that_holds_no_private_key_is_the_settings_mistake(tmp_path: Path
     with pytest.raises(SettingsError, match="expected X25519 private keys"):
         read_private_keys(settings(file))
     assert read_private_keys(Settings()) is None
+
+
+def test_each_form_of_a_key_in_a_file_is_read_for_what_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    file.write_text(PRIVATE)
+    into_database = FileKeyReader(settings(file), has_keyring=True)
+    without_database = FileKeyReader(settings(file), has_keyring=False)
+    for read in (into_database, without_database):
+        assert read("clear", transform=True) == "clear"
+        assert read(SEALED, transform=True) == "canary"
+        with pytest.raises(InvalidValueError) as caught:
+            read("$ke$1$-abcd-00-11", transform=True)
+        assert caught.value.why == "is encrypted by Kong's keyring: only Kong can open it"
+        with pytest.raises(InvalidValueError):
+            read(SEALED[:-1], transform=True)
+    assert into_database("encrypted:v1:AA", transform=False) == SealedKey("encrypted:v1:AA")
+    with pytest.raises(InvalidValueError):
+        without_database("encrypted:v1:AA", transform=False)

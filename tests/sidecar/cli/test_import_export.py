@@ -1,7 +1,10 @@
 """``tollkeeper import`` and ``export``: what they do, and what they never print."""
 
+import asyncio
 import base64
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ import yaml
 
 from authsvc.postgres import Database
 from authsvc.sealed_key import SealingPrivateKeys, generate_pair
+from sidecar.cli.program import run_program
 from tests.clients.command_line import Failed, Outcome, Tollkeeper
 from tests.fakes.postgres import PostgresServer
 
@@ -96,6 +100,73 @@ async def test_nothing_is_pruned_without_consent(
     assert "1 unchanged" in done(await tollkeeper("import", str(file)))[0]
     pruned = done(await tollkeeper("import", "--prune", "--yes", "-", stdin=empty))
     assert pruned[0] == "consumers: 0 created, 0 updated, 1 deleted, 0 unchanged"
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y", 0, 0), ("n", 1, 1)])
+async def test_on_a_terminal_one_is_asked(  # noqa: PLR0917 - fixtures, and a row of the table
+    tollkeeper: Tollkeeper,
+    file: Path,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answer: str,
+    code: int,
+    left: int,
+) -> None:
+    await tollkeeper("import", str(file))
+    await asyncio.to_thread(file.write_text, '_format_version: "3.0"')
+    monkeypatch.setattr(sys, "stdin", Terminal(io.BytesIO(f"{answer}\n".encode())))
+    assert await asyncio.to_thread(run_program, ("import", "--prune", str(file))) == code
+    asked = capsys.readouterr().err
+    assert "Delete 1 consumers, 1 acls, 1 keyauth_credentials" in asked
+    async with Database.open(database_url, pool_size=1) as database:
+        assert len(await database.consumers.page(size=9)) == left
+
+
+HOSTILE = {
+    "a bomb of aliases": b"a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+    + b"\n".join(
+        b"%c: &%c [%s]" % (n, n, b", ".join([b"*%c" % (n - 1)] * 20)) for n in range(98, 112)
+    ),
+    "brackets": b"consumers: " + b"[" * 200_000,
+    "JSON in JSON": b'{"a":' * 100_000,
+    "an object in itself": b"consumers: &a [{username: x, tags: *a}]",
+    "no text": b"\xff\xfe\x00",
+    "NUL": b'_format_version: "3.0"\nconsumers: [{username: "a\\0b"}]',
+    "half a surrogate": b'{"_format_version": "3.0", "consumers": [{"username": "\\ud800"}]}',
+    "an object of Python's": b"consumers: !!python/object/apply:os.system [canary]",
+    "two documents": b'_format_version: "3.0"\n---\nconsumers: []',
+    "ids twice": b'_format_version: "3.0"\nconsumers:\n'
+    b"- {username: a, id: 00000001-0000-4000-8000-000000000000}\n"
+    b"- {username: b, id: 00000001-0000-4000-8000-000000000000}\n",
+    "one key twice": b'_format_version: "3.0"\nconsumers: [{username: a, keyauth_credentials: '
+    b"[{key: canary}, {key: canary}]}]",
+    "a key that is a list": b'_format_version: "3.0"\nconsumers: [{username: a, '
+    b"keyauth_credentials: [{key: [canary]}]}]",
+    "a key that is a truth value": b'_format_version: "3.0"\nconsumers: [{username: a, '
+    b"keyauth_credentials: [{key: yes}]}]",
+    "a number without end": b'_format_version: "3.0"\nconsumers: [{username: a, created_at: '
+    + b"9" * 5000
+    + b"}]",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+async def test_a_hostile_file_is_told_in_lines_and_2(
+    tollkeeper: Tollkeeper, database_url: str, text: bytes
+) -> None:
+    outcome = await tollkeeper("import", "-", stdin=text)
+    assert (outcome.code, outcome.out) == (2, "")
+    lines = outcome.err.splitlines()
+    assert lines
+    assert all(line.startswith("tollkeeper: ") for line in lines)
+    assert "canary" not in outcome.err
 
 
 async def test_standard_input_and_json_will_do(tollkeeper: Tollkeeper) -> None:
