@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 import msgspec
@@ -18,8 +19,6 @@ from analytics.errors import ListenError
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
 from authsvc.authenticator import Authenticator
-from authsvc.custodian import Custodian
-from authsvc.encryption_ledger import EncryptionLedger
 from authsvc.extauthz import grpc as grpc_face
 from authsvc.extauthz import http as http_face
 from authsvc.follower import Follower
@@ -28,13 +27,11 @@ from authsvc.policy_source import load_policies
 from authsvc.postgres.database import Database
 from authsvc.resolver import Resolver
 from authsvc.root_key import RootKey
-from authsvc.rotator import Rotator
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
 from sidecar.address import parse_address
 from sidecar.admin.app import create_admin_app
-from sidecar.admin.keyring import FetchRootKey, KeyringEndpoints
-from sidecar.admin.routing import Endpoint
+from sidecar.admin.read_only import Configuration
 from sidecar.admin.server import AdminServer
 from sidecar.annotation_source import annotation_rules
 from sidecar.audit_key import open_audit_key
@@ -47,10 +44,8 @@ from sidecar.flag import Flag
 from sidecar.governance import governing, sampling_book
 from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
-from sidecar.ring_following import follow_ring
-from sidecar.ring_upkeep import keep_counted, keep_rotated
-from sidecar.root_key_sources import fetch_root_key
-from sidecar.settings import Settings, admin_tls, read_recovery_key, read_token, reveals_keys
+from sidecar.ring_opening import open_ring
+from sidecar.settings import admin_tls, read_token, reveals_keys
 from sidecar.spool_key import open_shelves
 from sidecar.startup import open_declared
 from sidecar.telemetry import Telemetry
@@ -90,7 +85,11 @@ async def open_role(
                 open_declared(declarations, with_keys=spec.role in KEY_ROLES)
             )
             spec = msgspec.structs.replace(spec, root_key=declared.root_key)
-            role = await _ROLES[spec.role](spec, declared.stores, telemetry, stack)
+            opener = _ROLES[spec.role]
+            if opener is _open_admin:
+                configuration = declared.configuration(spec.settings)
+                opener = partial(_open_admin, configuration=configuration)
+            role = await opener(spec, declared.stores, telemetry, stack)
             yield role.needing("declaration", declared.loader.is_following)
             return
         database = await stack.enter_async_context(
@@ -192,26 +191,34 @@ async def _open_pipeline(
 
 
 async def _open_admin(
-    spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
+    spec: ChildSpec,
+    stores: Stores,
+    telemetry: Telemetry,
+    stack: AsyncExitStack,
+    *,
+    configuration: Configuration | None = None,
 ) -> OpenedRole:
     listen = spec.settings.admin.listen
     if listen is None:
         raise SettingsError("admin.listen: nothing to listen on")
     default = default_policy(spec.settings.authsvc.default_plugin)
-    sealer, custodian, endpoints = await _open_ring(spec, stores, telemetry, stack)
+    ring = await stack.enter_async_context(
+        open_ring(spec.settings, _root_key(spec), stores, telemetry.admin)
+    )
     purging = keep_purged(stores, metrics=telemetry.admin)
     stack.push_async_callback(_cancel, asyncio.create_task(purging, name="expiry-upkeep"))
     app = create_admin_app(
         stores=stores,
-        sealer=sealer,
-        keyring=endpoints,
-        reload_ring=custodian.reload,
+        sealer=ring.sealer,
+        keyring=ring.endpoints,
+        reload_ring=ring.custodian.reload,
         token=read_token(spec.settings),
         on_request=telemetry.admin.requested,
         key_format=default.key_format if default else None,
         cors_origins=spec.settings.admin.cors_origins,
         reveal_keys=reveals_keys(spec.settings),
         audit_key=await open_audit_key(stores.keyring, _root_key(spec)),
+        configuration=configuration,
     )
     address = parse_address(listen)
     await stack.enter_async_context(
@@ -220,57 +227,6 @@ async def _open_admin(
         )
     )
     return OpenedRole({})
-
-
-async def _open_ring(
-    spec: ChildSpec, stores: Stores, telemetry: Telemetry, stack: AsyncExitStack
-) -> tuple[Sealer, Custodian, list[Endpoint]]:
-    """Open the ring for a process that seals and changes it; keep it up in the background."""
-    settings, root_key = spec.settings, _root_key(spec)
-    sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
-    custodian = Custodian(
-        store=stores.keyring,
-        root_key=root_key,
-        sealer=sealer,
-        recovery=read_recovery_key(settings),
-    )
-    rotator = Rotator(
-        keyring=stores.keyring,
-        rotations=stores.rotation,
-        custodian=custodian,
-        sealer=sealer,
-        board=stores.board,
-        changes=stores.changes,
-        metrics=telemetry.admin,
-    )
-    ledger = EncryptionLedger(
-        keyring=stores.keyring,
-        sealer=sealer,
-        max_age_days=settings.keyring.rotate_after_days,
-        metrics=telemetry.admin,
-    )
-    background = {
-        "ring-following": follow_ring(stores.changes, custodian),
-        "ring-counting": keep_counted(ledger),
-        "ring-rotation": keep_rotated(rotator, ledger),
-    }
-    for name, upkeep in background.items():
-        stack.push_async_callback(_cancel, asyncio.create_task(upkeep, name=name))
-    vault = _vault_of(settings)
-    return sealer, custodian, KeyringEndpoints(custodian, rotator, vault=vault).endpoints()
-
-
-def _vault_of(settings: Settings) -> FetchRootKey | None:
-    if not settings.keyring.root_key_source.startswith("vault-"):
-        return None
-
-    async def ask() -> RootKey:
-        text = await fetch_root_key(settings)
-        if text is None:
-            raise StartupError("the vault holds no root key")
-        return RootKey.from_base64(text.reveal())
-
-    return ask
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -17,14 +17,16 @@ from authsvc.ring_store import KeyringStore
 from authsvc.root_key import RootKey
 from authsvc.sealing import Sealer
 from authsvc.store import Stores
+from sidecar.declarative.config_endpoint import ConfigurationEndpoint
 from sidecar.declarative.editions import Declarations
 from sidecar.declarative.stores import Loader
 from sidecar.embedded_postgres import EmbeddedPostgres
 from sidecar.keyring_bootstrap import ensure_keyring
 from sidecar.root_key_file import read_or_generate
 from sidecar.root_key_sources import fetch_root_key
+from sidecar.sealed_keys import FileKeyReader
 from sidecar.secret import Secret
-from sidecar.settings import DB_LESS, Settings, SettingsError, read_recovery_key
+from sidecar.settings import DB_LESS, Settings, SettingsError, read_recovery_key, reveals_keys
 
 _log = structlog.get_logger(__name__)
 
@@ -86,6 +88,15 @@ class DeclaredStores:
     stores: Stores
     root_key: Secret
     loader: Loader[MemoryDatabase]
+
+    def configuration(self, settings: Settings) -> ConfigurationEndpoint:
+        """Return what answers ``/config`` of these stores."""
+        return ConfigurationEndpoint(
+            edition=lambda: self.loader.edition,
+            publish=self.loader.publish,
+            keys=FileKeyReader(settings, has_keyring=False),
+            reveal=reveals_keys(settings),
+        )
 
 
 @asynccontextmanager

@@ -1,13 +1,11 @@
 """The Admin API as an aiohttp application: what HTTP is about it, and nothing else."""
 
 import asyncio
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from typing import Any, Protocol
-from uuid import uuid4
 
 import orjson
 from aiohttp import web
@@ -38,6 +36,7 @@ from sidecar.admin.openapi import openapi_endpoint
 from sidecar.admin.payload import Payload, check_content_type, decode_payload
 from sidecar.admin.problems import ProblemError, method_not_allowed, not_found, plain
 from sidecar.admin.protocol import invite_body
+from sidecar.admin.read_only import Configuration, ReadOnlyStores, completed
 from sidecar.admin.recorder import Recorder
 from sidecar.admin.refusals import UNKNOWN, UNMATCHED
 from sidecar.admin.roles import Caller, Role
@@ -81,6 +80,7 @@ def create_admin_app(
     cors_origins: Sequence[str] = (),
     reveal_keys: bool = True,
     audit_key: bytes | None = None,
+    configuration: Configuration | None = None,
 ) -> web.Application:
     """Make the Admin API.
 
@@ -99,21 +99,22 @@ def create_admin_app(
         reveal_keys: Whether stored keys are shown again, to others than viewers.
         audit_key: What the audit log is chained under; None: a new key, so that nothing that
             this process writes can be verified by another.
+        configuration: What is declared, where there is no database: everything else is read-only.
     """
     traffic = Traffic()
-    information = Information(node=node or describe_node(), stores=stores, traffic=traffic)
+    stores = stores if configuration is None else ReadOnlyStores(stores)
+    about = Information(node=node, stores=stores, traffic=traffic, configuration=configuration)
     chain = AuditChain(audit_key or generate_key(), clock=clock)
     resources = make_resources(
         stores, sealer, clock=clock, key_format=key_format, reload_ring=reload_ring
     )
-    endpoints = [*_endpoints(resources, clock), *_records(stores, chain, clock), *keyring]
-    wait = AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit)
+    entities = [*_endpoints(resources, clock), *_records(stores, chain, clock)]
     origins = Origins(cors_origins)
     recorder = Recorder(stores.audit, chain)
     front = _Front(
         guard=Guard(token, find_caller=TokenCallers(stores.tokens).find, origins=origins),
-        routes=_routes(information, endpoints),
-        wait=wait,
+        routes=_routes(about, completed(entities, keyring, configuration)),
+        wait=AppliedWait(board=stores.board, changes=stores.changes, limit=applied_limit),
         origins=origins,
         concealment=KeyConcealment(reveal=reveal_keys),
         recorder=recorder,
@@ -145,16 +146,6 @@ def _records(stores: Stores, chain: AuditChain, clock: Clock) -> list[Endpoint]:
         *token_endpoints(stores.tokens, clock=clock),
         *AuditEndpoints(stores.audit, chain).endpoints(),
     ]
-
-
-def describe_node(configuration: Mapping[str, Any] | None = None) -> Node:
-    """Return what there is to say of this process; ``configuration`` is shown to clients."""
-    return Node(
-        id=str(uuid4()),
-        hostname=platform.node(),
-        version=version("tollkeeper"),
-        configuration=configuration or {"database": "postgres"},
-    )
 
 
 class _Front:
@@ -212,7 +203,8 @@ class _Front:
         has_body = request.method in _WITH_BODY
         content_type = request.headers.get("Content-Type")  # aiohttp refuses a second one
         if has_body:
-            check_content_type(content_type, has_body=request.can_read_body)
+            also = match.endpoint.texts
+            check_content_type(content_type, has_body=request.can_read_body, also=also)
         handler = match.endpoint.handler(request.method)
         if handler is None:
             raise method_not_allowed(match.endpoint.allowed)

@@ -2,10 +2,13 @@
 
 import asyncio
 import os
+import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from authsvc.errors import StoreUnavailableError
 from authsvc.store import Stores
@@ -15,6 +18,7 @@ from sidecar.admin.numerals import parse_number
 from sidecar.admin.operation import Operation
 from sidecar.admin.plugin_configs import PRIORITIES
 from sidecar.admin.problems import plain
+from sidecar.admin.read_only import Configuration
 from sidecar.admin.roles import READABLE
 from sidecar.admin.routing import Endpoint
 
@@ -46,11 +50,29 @@ class Node:
     configuration: Mapping[str, Any]
 
 
+def describe_node(configuration: Mapping[str, Any] | None = None) -> Node:
+    """Return what there is to say of this process; ``configuration`` is shown to clients."""
+    return Node(
+        id=str(uuid4()),
+        hostname=platform.node(),
+        version=version("tollkeeper"),
+        configuration=configuration or {"database": "postgres"},
+    )
+
+
 class Information:
     """Answers questions about the node."""
 
-    def __init__(self, *, node: Node, stores: Stores, traffic: Traffic) -> None:
-        self._node = node
+    def __init__(
+        self,
+        *,
+        node: Node | None,
+        stores: Stores,
+        traffic: Traffic,
+        configuration: Configuration | None = None,
+    ) -> None:
+        self._configuration = configuration
+        self._node = node or describe_node({"database": "off"} if configuration else None)
         self._stores = stores
         self._traffic = traffic
 
@@ -116,7 +138,7 @@ class Information:
         memory = _memory(_resident_bytes(), call.arguments)
         traffic = self._traffic
         body = {
-            "database": {"reachable": await self._is_reachable()},
+            **await self._kept(),
             "memory": {
                 "lua_shared_dicts": {},
                 "workers_lua_vms": [{"pid": os.getpid(), "http_allocated_gc": memory}],
@@ -133,6 +155,12 @@ class Information:
             },
         }
         return Reply(body=body)
+
+    async def _kept(self) -> dict[str, Any]:
+        """Return where everything is kept: in a database, or in what was declared."""
+        if self._configuration is None:
+            return {"database": {"reachable": await self._is_reachable()}}
+        return {"configuration_hash": self._configuration.digest()}
 
     async def _is_reachable(self) -> bool:
         try:

@@ -15,6 +15,11 @@ from sidecar.admin.problems import ProblemError, plain
 JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
+TEXTS = frozenset({"application/yaml", "text/yaml"})
+"""What some endpoints take as the text that it is."""
+
+TEXT = "config"
+"""The argument that such a text is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,9 @@ class Payload:
     is_form: bool = False
 
 
-def check_content_type(content_type: str | None, *, has_body: bool) -> None:
+def check_content_type(
+    content_type: str | None, *, has_body: bool, also: frozenset[str] = frozenset()
+) -> None:
     """Refuse a request by its Content-Type alone, before its body is read.
 
     Raises:
@@ -34,7 +41,7 @@ def check_content_type(content_type: str | None, *, has_body: bool) -> None:
     """
     if content_type is None and not has_body:
         return
-    if content_type is None or _media_type(content_type) not in _DECODERS:
+    if content_type is None or _media_type(content_type) not in _DECODERS.keys() | also:
         raise ProblemError(415, None)
 
 
@@ -46,7 +53,7 @@ def decode_payload(content_type: str | None, body: bytes) -> Payload:
     """
     if content_type is None:
         return Payload()
-    return _DECODERS[_media_type(content_type)](content_type, body)
+    return _DECODERS.get(_media_type(content_type), _text)(content_type, body)
 
 
 def _media_type(content_type: str) -> str:
@@ -98,6 +105,13 @@ def _form(pairs: tuple[tuple[str, str | None], ...]) -> Payload:
     if not all(is_utf8(name) and is_utf8(value or "") for name, value in pairs):
         raise plain(400, "The body is not valid UTF-8")
     return Payload(nest(pairs), is_form=True)
+
+
+def _text(_content_type: str, body: bytes) -> Payload:
+    try:
+        return Payload({TEXT: body.decode()})
+    except UnicodeDecodeError:
+        raise plain(400, "The body is not valid UTF-8") from None
 
 
 _DECODERS = {JSON: _json, URLENCODED: _urlencoded, MULTIPART: _multipart}

@@ -125,6 +125,17 @@ def invalid_option(option: str, reason: str) -> ProblemError:
     return _coded(11, f"invalid option ({option}: {reason})", options={option: reason})
 
 
+def unsupported(message: str) -> ProblemError:
+    """What is asked for cannot be done here at all."""
+    return _coded(12, message, status=405)
+
+
+def operation_unsupported(action: str, entity: str, *, by: str | None = None) -> ProblemError:
+    """Without a database nothing is written; ``by`` is the field that named the entity."""
+    named = f" by '{by}'" if by else ""
+    return unsupported(f"cannot {action} '{entity}' entities{named} when not using a database")
+
+
 def unresolved_reference(field: str, by: str, value: str, entity: str) -> ProblemError:
     """A reference by name leads nowhere."""
     reason = (
@@ -145,6 +156,7 @@ _NAMES = {
     7: "invalid offset",
     9: "invalid size",
     11: "invalid options",
+    12: "operation unsupported",
     13: "foreign keys unresolved",
 }
 

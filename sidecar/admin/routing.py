@@ -19,6 +19,7 @@ class Endpoint:
 
     ``access`` says which roles may use it, ``operations`` what its methods take and give.
     ``audited``: each use that may write is in the audit log, also one that wrote nothing or failed.
+    ``texts``: the further content types that it takes, as the text of its argument ``config``.
     """
 
     template: str
@@ -26,6 +27,7 @@ class Endpoint:
     access: Access = ADMINS_ONLY
     operations: Mapping[str, Operation] = field(default_factory=dict)
     audited: bool = False
+    texts: frozenset[str] = frozenset()
 
     @property
     def allowed(self) -> str:

@@ -18,6 +18,7 @@ from sidecar.declarative.declaration import Declaration, KeyReader, SealedKey, k
 from sidecar.declarative.document import MAX_LENGTH
 from sidecar.declarative.parser import parse_declaration
 from sidecar.declarative.problems import DeclarationError, FieldProblem
+from sidecar.sealed_keys import FileKeyReader
 from sidecar.settings import Settings, SettingsError
 
 LOOK_SECONDS = 0.5
@@ -84,7 +85,8 @@ def declarative_file(settings: Settings) -> DeclarationFile:
     """
     if settings.declarative_config is None:
         raise SettingsError("declarative_config: is required")
-    return DeclarationFile(settings.declarative_config)
+    keys = FileKeyReader(settings, has_keyring=False)
+    return DeclarationFile(settings.declarative_config, keys=keys)
 
 
 class FileWatch:

@@ -11,7 +11,7 @@ from authsvc.apikey import ApiKey
 from authsvc.entities import Acl, Consumer, Plugin, Route, Service, StoredCredential
 from authsvc.sealing import Sealer
 from authsvc.store import AppliedBoard
-from sidecar.declarative.declaration import DeclaredCredential
+from sidecar.declarative.declaration import Declaration, DeclaredCredential
 from sidecar.declarative.editions import Declarations, Edition
 
 _LOOK_SECONDS = 0.01
@@ -99,6 +99,15 @@ class Loader(Generic[T]):
         if self._edition is None:
             raise RuntimeError("nothing was loaded yet")
         return self._edition
+
+    async def publish(self, declaration: Declaration) -> bool:
+        """Put a declaration in force; return whether every process that serves goes by it.
+
+        Raises:
+            CannotPublishError: It cannot be, from here.
+            TimeoutError: It is not known whether it is.
+        """
+        return await self._declarations.publish(declaration)
 
     def is_following(self) -> bool:
         """Tell whether the next edition will be loaded too."""

@@ -1,5 +1,6 @@
 """Declarations for tests: made of entities, counted, and handed on without processes."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ class Published:
         self._newest: Latest[Edition] = Latest()
         self._number = 0
         self.were_applied: list[int] = []
+        self._progress = asyncio.Event()
         self.put(first)
 
     def put(self, declaration: Declaration) -> None:
@@ -43,9 +45,13 @@ class Published:
 
     def applied(self, number: int) -> None:
         self.were_applied.append(number)
+        self._progress.set()
 
     async def publish(self, declaration: Declaration) -> bool:
         self.put(declaration)
+        while self._number not in self.were_applied:
+            self._progress.clear()
+            await self._progress.wait()
         return True
 
 

@@ -181,6 +181,7 @@ TABLE = {
     "/acls/{acls}/consumer": (V, OP),
     "/audit": (V, A),
     "/audit/verify": (A, A),
+    "/config": (A, A),
     "/consumers": (V, OP),
     "/consumers/{consumers}": (V, OP),
     "/consumers/{consumers}/acls": (V, OP),
