@@ -49,11 +49,16 @@ class CheckedCall:
         self.verb: str | None = method
         self._path = path
         self._authority = authority
-        self.request_headers: Mapping[str, str] = _Headers(headers)
+        self._headers = headers
         self._body = body
         self.client_address = client_address or ""
         self.verdict = verdict
         self._trusts_headers = trusts_headers
+
+    @cached_property
+    def request_headers(self) -> Mapping[str, str]:
+        """The headers by name, read as they are asked for."""
+        return _Headers(self._headers)
 
     @property
     def route(self) -> str | None:

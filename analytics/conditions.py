@@ -9,11 +9,11 @@ The fields are those that any of Moesif's libraries knows: ``request.verb``, ``r
 ``request.headers.<name>``, ``request.body.<member>`` and ``response.status``.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
 
-from analytics.errors import DocumentError, PatternError
-from analytics.patterns import AnyPattern, Pattern
+from analytics.errors import DocumentError
+from analytics.patterns import Pattern, PatternSet
 
 MAX_CONDITIONS = 200  # of one rule
 MAX_PATTERNS = 500  # different ones of all rules: each takes memory
@@ -66,45 +66,37 @@ _READERS: Mapping[str, Read] = {
 class Field:
     """One field, and all expressions that are looked for in it."""
 
-    __slots__ = ("_any", "_patterns", "_read")
+    __slots__ = ("_positions", "_read", "_set", "patterns")
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._patterns: dict[str, Pattern] = {}
-        self._any: AnyPattern | None = None
+        self._positions: dict[str, int] = {}
+        self.patterns: list[Pattern] = []
+        self._set = PatternSet(())
 
-    def __len__(self) -> int:
-        return len(self._patterns)
-
-    def pattern(self, text: str) -> Pattern:
-        """Return an expression; one that was asked for before is not compiled again.
+    def position(self, text: str) -> int:
+        """Return which of the field's expressions this one is; it is made one of them.
 
         Raises:
             PatternError: It cannot be used.
         """
-        if text not in self._patterns:
-            self._patterns[text] = Pattern(text)
-        return self._patterns[text]
+        if text not in self._positions:
+            self.patterns.append(Pattern(text))
+            self._positions[text] = len(self.patterns) - 1
+        return self._positions[text]
 
     def join(self) -> None:
-        """Prepare for being asked: from now on most calls cost one search, however many rules."""
-        self._any = None
-        if len(self._patterns) > 1:
-            try:
-                self._any = AnyPattern(self._patterns.values())
-            except PatternError:  # too many for one: each is asked by itself
-                return
+        """Prepare for being asked: one search tells of all expressions."""
+        self._set = PatternSet(self.patterns)
 
-    def text_in(self, call: Subject) -> bytes | None:
-        """Return the field's text, or None if no expression can be in it."""
+    def found_in(self, call: Subject) -> Collection[int]:
+        """Return which of the expressions the field of a call has."""
         text = self._read(call)
-        if text is None:
-            return None
-        encoded = text.encode("utf-8", "replace")
-        return encoded if self._any is None or self._any.is_in(encoded) else None
+        return () if text is None else self._set.found_in(text.encode("utf-8", "replace"))
 
 
-Condition = tuple[Field, Pattern]
+T = TypeVar("T")
+Condition = tuple[Field, int]
 Gate = tuple[tuple[Condition, ...], ...]  # any of these groups; none: every call passes
 
 
@@ -143,34 +135,58 @@ class Fields:
         if not isinstance(path, str) or not isinstance(value, str):
             raise DocumentError("a condition without path and value")
         read = _reader(path)
-        if sum(map(len, self._by_path.values())) >= MAX_PATTERNS:
+        if sum(len(field.patterns) for field in self._by_path.values()) >= MAX_PATTERNS:
             raise DocumentError("too many expressions")
         if path not in self._by_path:
             self._by_path[path] = Field(read)
         field = self._by_path[path]
-        return field, field.pattern(value)
+        return field, field.position(value)
 
 
 class Look:
-    """One call, while rules are held against it: no field is read or searched in vain twice."""
+    """One call, while rules are held against it: no field is read or searched twice."""
 
-    __slots__ = ("_call", "_texts")
+    __slots__ = ("_call", "_found")
 
     def __init__(self, call: Subject) -> None:
         self._call = call
-        self._texts: dict[Field, bytes | None] = {}
+        self._found: dict[Field, Collection[int]] = {}
+
+    def found_in(self, field: Field) -> Collection[int]:
+        """Return which of its expressions a field has."""
+        found = self._found.get(field)
+        if found is None:
+            found = self._found[field] = field.found_in(self._call)
+        return found
 
     def passes(self, gate: Gate) -> bool:
         """Tell whether conditions hold."""
-        return not gate or any(all(map(self._holds, group)) for group in gate)
+        return not gate or any(
+            all(position in self.found_in(field) for field, position in group) for group in gate
+        )
 
-    def _holds(self, condition: Condition) -> bool:
-        field, pattern = condition
-        try:
-            text = self._texts[field]
-        except KeyError:
-            text = self._texts[field] = field.text_in(self._call)
-        return text is not None and pattern.is_in(text)
+
+class Gated(Generic[T]):
+    """Things with conditions; those that hold are found without looking at the others."""
+
+    def __init__(self, things: Iterable[tuple[Gate, T]]) -> None:
+        self._things = tuple(things)
+        self._ungated = frozenset(at for at, (gate, _) in enumerate(self._things) if not gate)
+        # By the first condition of each group, which has to hold for the group to hold.
+        self._guarded: dict[Field, dict[int, list[int]]] = {}
+        for at, (gate, _) in enumerate(self._things):
+            for (field, position), *_ in gate:
+                self._guarded.setdefault(field, {}).setdefault(position, []).append(at)
+
+    def passing(self, look: Look) -> list[T]:
+        """Return the things whose conditions hold, in their order."""
+        passing = set(self._ungated)
+        for field, by_position in self._guarded.items():
+            for position in look.found_in(field):
+                for at in by_position.get(position, ()):
+                    if look.passes(self._things[at][0]):
+                        passing.add(at)
+        return [self._things[at][1] for at in sorted(passing)]
 
 
 def _reader(path: str) -> Read:

@@ -9,11 +9,11 @@
 4. Before cohorts are known no rule about users or companies is in force.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analytics.cohorts import NO_VALUES, Cohorts, Memberships, Values
-from analytics.conditions import Look, Subject
+from analytics.conditions import Gated, Look, Subject
 from analytics.identify import Identity
 from analytics.rules import Rule, RuleKind
 
@@ -54,7 +54,7 @@ class Rulebook:
             by_kind[rule.kind].append(rule)
         self._users = _EntityRules(by_kind[RuleKind.USER])
         self._companies = _EntityRules(by_kind[RuleKind.COMPANY])
-        self._calls = tuple(by_kind[RuleKind.CALL])
+        self._calls = Gated((rule.gate, rule) for rule in by_kind[RuleKind.CALL])
         self._asks_who = bool(by_kind[RuleKind.USER] or by_kind[RuleKind.COMPANY])
         self.size = sum(map(len, by_kind.values()))
 
@@ -74,9 +74,7 @@ class Rulebook:
             identity = identify()
             matched += self._users.matching(identity.user_id, cohorts.users, look)
             matched += self._companies.matching(identity.company_id, cohorts.companies, look)
-        for rule in self._calls:
-            if look.passes(rule.gate):
-                matched.append((rule, NO_VALUES))
+        matched += [(rule, NO_VALUES) for rule in self._calls.passing(look)]
         return _ruling(matched) if matched else NOTHING
 
 
@@ -90,21 +88,18 @@ class _EntityRules:
 
     def matching(
         self, entity: str | None, cohorts: Mapping[str, Memberships], look: Look
-    ) -> Iterator[Match]:
-        if entity is None:
-            candidates: Iterable[Match] = ((rule, NO_VALUES) for rule in self._for_unknown)
-        elif mine := cohorts.get(entity):
-            candidates = _candidates(self._all, mine)
+    ) -> list[Match]:
+        mine = cohorts.get(entity) if entity is not None else None
+        if mine:
+            candidates = [
+                (rule, mine.get(rule.id, NO_VALUES))
+                for rule in self._all
+                if (rule.id in mine) != rule.is_for_others
+            ]
         else:
-            candidates = ((rule, NO_VALUES) for rule in self._for_others)
-        return (match for match in candidates if look.passes(match[0].gate))
-
-
-def _candidates(rules: Iterable[Rule], mine: Memberships) -> Iterator[Match]:
-    for rule in rules:
-        values = mine.get(rule.id)
-        if (values is None) == rule.is_for_others:
-            yield rule, values or NO_VALUES
+            rules = self._for_unknown if entity is None else self._for_others
+            candidates = [(rule, NO_VALUES) for rule in rules]
+        return [match for match in candidates if look.passes(match[0].gate)]
 
 
 def _ruling(matched: Sequence[Match]) -> Ruling:

@@ -3,8 +3,9 @@
 It never waits, and never asks anybody: rules and cohorts are followed in the background.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from analytics.checked_call import CheckedCall
@@ -16,7 +17,6 @@ from analytics.instruction_metrics import InstructionMetrics, RulingOutcome
 from analytics.masking import CredentialNames
 from analytics.record import Verdict
 from analytics.routing import Routing, ScopedConfig, Topology
-
 
 _MOST_REMEMBERED = 10_000  # routes and services that requests named
 
@@ -57,7 +57,7 @@ class AskedAbout(Protocol):
         """As Envoy resolved it."""
 
 
-class KnownCaller(Protocol):
+class KnownCaller(Hashable, Protocol):
     """Who was authenticated, and what is said of it; None stands for what nobody knows."""
 
     @property
@@ -147,13 +147,7 @@ class Governor:
         )
 
         def identify() -> Identity:
-            call.verdict = Verdict(
-                consumer_id=caller.consumer_id,
-                username=caller.username,
-                custom_id=caller.custom_id,
-                user_id=caller.user_id,
-                company_id=caller.company_id,
-            )
+            call.verdict = _verdict(caller)
             return use.identifier.identify(call)
 
         ruling = instructions.rulebook.judge(call, identify, instructions.cohorts)
@@ -169,6 +163,17 @@ class Governor:
             use = self._routing.find(route, service)
             self._found[scope] = use if use and use.config.enable_governance else None
         return self._found[scope]
+
+
+@lru_cache(maxsize=4096)  # a verdict has many members, and most callers come again
+def _verdict(caller: KnownCaller) -> Verdict:
+    return Verdict(
+        consumer_id=caller.consumer_id,
+        username=caller.username,
+        custom_id=caller.custom_id,
+        user_id=caller.user_id,
+        company_id=caller.company_id,
+    )
 
 
 def _outcome(ruling: Ruling) -> RulingOutcome:

@@ -5,16 +5,15 @@ RE2 searches in time linear in the text, whatever the expression; what it cannot
 package may compile an expression that came from outside.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 
-import re2  # type: ignore[import-untyped]  # ships no types; what we call is `compile` and `search`
+import re2  # type: ignore[import-untyped]  # ships no types; what we call is little
 
 from analytics.errors import PatternError
 
 MAX_LENGTH = 2048  # characters of one expression
-_QUOTE = r"\Q"  # what follows is literal, up to the end: also what is put behind the expression
 _MAX_MEMORY = 1 << 19  # bytes that one compiled expression may take; what needs more is refused
-_MAX_JOINED_MEMORY = 1 << 20  # bytes, of many together
+_MAX_SET_MEMORY = 8 << 20  # bytes, of many together
 
 
 class Pattern:
@@ -31,43 +30,55 @@ class Pattern:
         if len(text) > MAX_LENGTH:
             raise PatternError("an expression is too long")
         self.text = text
-        self._search = _compile(text, _MAX_MEMORY)
+        try:
+            search: Callable[[bytes], object] = re2.compile(text, _options(_MAX_MEMORY)).search
+        except (re2.error, UnicodeEncodeError):
+            # Its words quote the expression.
+            raise PatternError("an expression is not one that RE2 can search for") from None
+        self._search = search
 
     def is_in(self, text: bytes) -> bool:
         """Tell whether a text, in UTF-8, has it."""
         return self._search(text) is not None
 
 
-class AnyPattern:
-    """Tells quickly that none of many expressions is in a text, which is what most texts have."""
+class PatternSet:
+    """Many expressions, looked for in a text at once."""
 
-    __slots__ = ("_search",)
+    __slots__ = ("_match", "_patterns")
 
-    def __init__(self, patterns: Iterable[Pattern]) -> None:
-        """Join expressions.
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._match = _match_at_once(self._patterns)
 
-        Raises:
-            PatternError: They cannot be joined; each has to be asked by itself.
-        """
-        patterns = tuple(patterns)
-        if any(_QUOTE in pattern.text for pattern in patterns):
-            raise PatternError("an expression may end within a quotation")
-        joined = "|".join(f"(?:{pattern.text})" for pattern in patterns)
-        self._search = _compile(joined, _MAX_JOINED_MEMORY)
+    @property
+    def is_joined(self) -> bool:
+        """Whether one search is enough; otherwise they are too large, and are asked one by one."""
+        return self._match is not None
 
-    def is_in(self, text: bytes) -> bool:
-        """Tell whether a text, in UTF-8, has any of them."""
-        return self._search(text) is not None
+    def found_in(self, text: bytes) -> Collection[int]:
+        """Return which of the expressions a text, in UTF-8, has: their positions."""
+        if self._match is not None:
+            return self._match(text) or ()
+        return [at for at, pattern in enumerate(self._patterns) if pattern.is_in(text)]
 
 
-def _compile(text: str, max_memory: int) -> Callable[[bytes], object]:
+def _match_at_once(patterns: Sequence[Pattern]) -> Callable[[bytes], list[int] | None] | None:
+    # A set that compiles has the memory for its search as well: RE2 makes sure of it then.
+    joined = re2.Set.SearchSet(_options(_MAX_SET_MEMORY))
+    try:
+        for pattern in patterns:
+            joined.Add(pattern.text)
+        joined.Compile()
+    except re2.error:
+        return None
+    match: Callable[[bytes], list[int] | None] = joined.Match
+    return match
+
+
+def _options(max_memory: int) -> object:
     options = re2.Options()
     options.log_errors = False  # RE2 would write them, and so the expression, to stderr
     options.never_capture = True
     options.max_mem = max_memory
-    try:
-        search: Callable[[bytes], object] = re2.compile(text, options).search
-    except (re2.error, UnicodeEncodeError):
-        # Its words quote the expression.
-        raise PatternError("an expression is not one that RE2 can search for") from None
-    return search
+    return options

@@ -5,7 +5,6 @@ import pytest
 from analytics.checked_call import CheckedCall
 from analytics.conditions import MAX_CONDITIONS, MAX_PATTERNS, Fields, Look
 from analytics.errors import DocumentError, PatternError
-from analytics.patterns import AnyPattern, Pattern
 from analytics.record import Verdict
 
 
@@ -132,18 +131,3 @@ def test_expressions_beyond_all_number_are_refused() -> None:
         fields.gate([{"conditions": [{"path": "request.verb", "value": str(number)}]}])
     with pytest.raises(DocumentError):
         fields.gate([{"conditions": [{"path": "request.verb", "value": "x"}]}])
-
-
-ODD = {
-    "too large to be joined": [rf"^/{number}(ab{{1,400}}){{1,2}}$" for number in range(60)],
-    "one ends in a quotation": [r"^/\Qa", r"\Qb\E"],
-}
-
-
-@pytest.mark.parametrize("expressions", ODD.values(), ids=ODD.keys())
-def test_expressions_that_cannot_be_joined_are_asked_one_by_one(expressions: list[str]) -> None:
-    with pytest.raises(PatternError):
-        AnyPattern(map(Pattern, expressions))
-    groups = [[("request.route", expression)] for expression in expressions]
-    assert not holds(*groups)
-    assert holds(*groups, [("request.route", "^/items")])

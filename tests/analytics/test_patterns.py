@@ -3,7 +3,7 @@ import time
 import pytest
 
 from analytics.errors import PatternError
-from analytics.patterns import MAX_LENGTH, AnyPattern, Pattern
+from analytics.patterns import MAX_LENGTH, Pattern, PatternSet
 
 
 def test_an_expression_is_found_anywhere() -> None:
@@ -42,12 +42,20 @@ def test_bytes_that_are_no_text_are_searched_as_well() -> None:
     assert Pattern("b").is_in(b"\xff\xfeb")
 
 
-def test_any_tells_of_each() -> None:
-    patterns = AnyPattern([Pattern("(?i)a|b"), Pattern("c")])
-    assert [patterns.is_in(text) for text in (b"A", b"b", b"c", b"C", b"d")] == [
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
+def test_a_set_tells_of_each() -> None:
+    patterns = PatternSet([Pattern("(?i)a|b"), Pattern("c"), Pattern(r"\Qa"), Pattern("^$")])
+    assert patterns.is_joined
+    found = [set(patterns.found_in(text)) for text in (b"A", b"bc", b"a", b"", b"d")]
+    assert found == [{0}, {0, 1}, {0, 2}, {3}, set()]
+
+
+def test_a_set_that_is_too_large_is_asked_one_by_one(capfd: pytest.CaptureFixture[str]) -> None:
+    large = [Pattern(rf"^/{number}(ab{{1,400}}){{1,2}}$") for number in range(130)]
+    patterns = PatternSet([*large, Pattern("b$")])
+    assert not patterns.is_joined
+    assert set(patterns.found_in(b"/7ab")) == {7, 130}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_set_of_nothing_finds_nothing() -> None:
+    assert list(PatternSet(()).found_in(b"x")) == []
