@@ -109,6 +109,15 @@ async def test_the_plugin_of_the_route_counts_under_its_name_and_its_id() -> Non
         assert it.blocked_by(route=None) == "R"
 
 
+async def test_whether_there_are_rules_is_known() -> None:
+    own = scope("unruled", application_id="B", enable_governance=False)
+    async with stage([blocks("R", "regex")], scope(), own) as it:
+        assert it.governor.governs("orders", None)
+        assert not it.governor.governs("unruled", None)
+    async with stage([]) as it:
+        assert not it.governor.governs("orders", None)
+
+
 async def test_a_new_configuration_counts_at_once() -> None:
     async with stage([blocks("R", "regex")]) as it:
         assert it.blocked_by() == "R"

@@ -48,12 +48,15 @@ class Rules:
     block: Block | None = None
     shown: list[tuple[Request, Caller]] = field(default_factory=list)
 
+    def governs(self, _route: str | None, _service: str | None) -> bool:
+        return True
+
     def judge(self, request: Request, caller: Caller) -> "Rules":
         self.shown.append((request, caller))
         return self
 
 
-class Broken:
+class Broken(Rules):
     def judge(self, request: Request, caller: Caller) -> Rules:
         raise ValueError(request.path)
 

@@ -35,6 +35,9 @@ class Blocking:
         self.status = status
         self.block = self
 
+    def governs(self, _route: str | None, _service: str | None) -> bool:
+        return True
+
     def judge(self, _request: object, _caller: object) -> "Blocking":
         return self
 
