@@ -119,9 +119,13 @@ def create_admin_app(
         concealment=KeyConcealment(reveal=reveal_keys),
         recorder=recorder,
     )
-    boundary = _boundary(traffic, on_request, origins)
-    app = web.Application(client_max_size=MAX_BODY, middlewares=[boundary])
+    app = _application(front, _boundary(traffic, on_request, origins), recorder)
     app[GUARDED] = token is not None
+    return app
+
+
+def _application(front: "_Front", boundary: Middleware, recorder: Recorder) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY, middlewares=[boundary])
     app.cleanup_ctx.append(recorder.telling)
     app.router.add_route("*", "/{path:.*}", front.answer, expect_handler=invite_body)
     return app
