@@ -1,35 +1,22 @@
 """Does what may wait for a disk, in order, in a thread of its own.
 
 A disk may take seconds, or for ever: the event loop only hands work over.  Each delivery has a
-thread, so that the disk work of one never waits for that of another.
+thread, so that the disk work of one never waits for that of another.  What is handed over within
+one turn of the loop goes together, and so do the outcomes: switching threads costs more than most
+of the work does.
 """
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 Done = Callable[[T | Exception], None]
-
-
-class _Task(Generic[T]):
-    """One piece of work, and who is told of its outcome."""
-
-    def __init__(self, work: Callable[[], T], done: Done[T] | None) -> None:
-        self._work = work
-        self._done = done
-
-    def run(self, loop: asyncio.AbstractEventLoop) -> None:
-        outcome: T | Exception
-        try:
-            outcome = self._work()
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the work over
-            outcome = error
-        if self._done is not None:
-            _tell(loop, self._done, outcome)
+_Task = tuple[Callable[[], Any], Done[Any] | None]
+_Outcome = tuple[Done[Any] | None, Any]
 
 
 class DiskThread:
@@ -38,7 +25,8 @@ class DiskThread:
     def __init__(self, name: str) -> None:
         self._name = name
         self._loop = asyncio.get_running_loop()
-        self._work: SimpleQueue[_Task[object] | None] = SimpleQueue()
+        self._turn: list[_Task] = []
+        self._work: SimpleQueue[Sequence[_Task] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._has_ended = asyncio.Event()
 
@@ -49,11 +37,9 @@ class DiskThread:
             work: What to do, in the thread.
             done: Told on the event loop what it returned or raised.
         """
-        if self._thread is None:
-            # A daemon: a disk that hangs must not keep the process from ending.
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
-        self._work.put(_Task(work, done))  # type: ignore[arg-type]  # the queue holds tasks of all kinds
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append((work, done))
 
     async def ask(self, work: Callable[[], T]) -> T:
         """Have something done, and return what it returns; raise what it raises."""
@@ -72,6 +58,7 @@ class DiskThread:
 
     async def close(self, *, limit: float) -> bool:
         """End after what was submitted; tell whether that was within so many seconds."""
+        self._hand_over()
         if self._thread is None:
             return True
         self._work.put(None)
@@ -82,14 +69,36 @@ class DiskThread:
             return False
         return True
 
+    def _hand_over(self) -> None:
+        if not self._turn:
+            return
+        if self._thread is None:
+            # A daemon: a disk that hangs must not keep the process from ending.
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+        self._work.put(self._turn)
+        self._turn = []
+
     def _run(self) -> None:
-        while (task := self._work.get()) is not None:
-            task.run(self._loop)
-        _tell(self._loop, lambda _: self._has_ended.set(), None)
+        while (tasks := self._work.get()) is not None:
+            self._tell(_deliver, [(done, _outcome(work)) for work, done in tasks])
+        self._tell(self._has_ended.set)
+
+    def _tell(self, done: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(done, *arguments)
+        except RuntimeError:  # the loop has ended, and whoever asked with it
+            return
 
 
-def _tell(loop: asyncio.AbstractEventLoop, done: Callable[[T], None], outcome: T) -> None:
+def _outcome(work: Callable[[], Any]) -> Any:
     try:
-        loop.call_soon_threadsafe(done, outcome)
-    except RuntimeError:  # the loop has ended, and whoever asked with it
-        return
+        return work()
+    except Exception as error:  # noqa: BLE001 - it belongs to whoever handed the work over
+        return error
+
+
+def _deliver(outcomes: Sequence[_Outcome]) -> None:
+    for done, outcome in outcomes:
+        if done is not None:
+            done(outcome)
