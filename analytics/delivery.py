@@ -40,7 +40,7 @@ from analytics.shelf import Shelf
 COMMIT_SECONDS = 0.02  # after which an event is handed to the disk, also if its batch is not full
 _TOO_LARGE = 413
 _FIRST_LOOK = 5.0  # seconds that sending waits for what is on disk, which is older
-_DISK_SECONDS = 1.5  # that what is left has to get to the disk when the process stops
+_DISK_SECONDS = 1.0  # that what is left has to get to the disk when the process stops
 
 _log = structlog.get_logger(__name__)
 
