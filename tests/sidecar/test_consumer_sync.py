@@ -174,12 +174,16 @@ async def test_one_collector_that_is_away_delays_no_other() -> None:
 
 async def test_where_the_log_does_not_reach_back_all_are_told_again() -> None:
     database = MemoryDatabase(retention=Retention(changes=1, seconds=0, every=1))
-    async with running(database) as scene, Collector(503, 201) as slow:
-        await scene.plug(api_endpoint=slow.url)
+    async with running(database) as scene, Collector(201, 503, 201) as slow:
         scene.collector = slow
-        for number in range(1, 4):
+        await database.consumers.insert(a_consumer(1, username="user-1"))
+        await scene.plug()
+        await scene.heard("user-1")
+        await database.consumers.insert(a_consumer(2, username="user-2"))
+        await eventually(lambda: len(slow.posts) == 2, "a try that fails")
+        for number in (3, 4):  # while it waits, what came first falls out of the log
             await database.consumers.insert(a_consumer(number, username=f"user-{number}"))
-        names = {"user-1", "user-2", "user-3"}
+        names = {f"user-{number}" for number in range(1, 5)}
         await eventually(
-            lambda: {user["user_id"] for user in scene.users()} == names, "all the users"
+            lambda: {user["user_id"] for user in scene.users()} == names, "all the users", within=8
         )
