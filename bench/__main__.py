@@ -12,9 +12,10 @@ from bench.report import save, show
 
 PLAIN = "plain grpc.aio, generated stubs"
 CONTENDERS = {
-    PLAIN: "bench.contenders.plain",
-    "tollkeeper, grpcio": "bench.contenders.tollkeeper",
-    "floor of grpc.aio (constant answer)": "bench.contenders.floor",
+    PLAIN: ("bench.contenders.plain",),
+    "tollkeeper, fast lane": ("bench.contenders.tollkeeper", "fastlane"),
+    "tollkeeper, grpcio": ("bench.contenders.tollkeeper", "grpcio"),
+    "floor of grpc.aio (constant answer)": ("bench.contenders.floor",),
 }
 
 
@@ -26,7 +27,9 @@ def main() -> None:
     options = parser.parse_args()
     plan = Plan(3, 2.0) if options.short else Plan(options.rounds, options.seconds)
     with ExitStack() as running:
-        servers = [running.enter_context(started(*entry)) for entry in CONTENDERS.items()]
+        servers = [
+            running.enter_context(started(name, *command)) for name, command in CONTENDERS.items()
+        ]
         compare_answers(servers)
         runs = measure(servers, plan)
     summaries = {name: summarize(seen) for name, seen in runs.items()}

@@ -8,14 +8,16 @@ What this mode cannot carry, and what is done about it:
 * Any 5xx counts as an error of the service, and obeys ``failure_mode_allow``: a refusal that the
   gRPC face answers with 500 is 403 here, so that it stays a refusal.  An outage is 503.
 * 200 lets the request pass: a rule that refuses with it does so with 403 here.
+* Headers of rules are not known when Envoy is configured: they go through Lua as well.
 * It does not know the client's address; the generated configuration tells it in a header.
 """
 
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -26,14 +28,18 @@ from authsvc.authenticator import Authenticator
 from authsvc.decision import Deny, DenyReason
 from authsvc.metrics import AuthMetrics
 from authsvc.request import Request
+from authsvc.transaction_id import TRANSACTION_ID
 
 ROUTE_HEADER = "x-tollkeeper-route"
 SERVICE_HEADER = "x-tollkeeper-service"
 PATH_HEADER = "x-tollkeeper-path"
 CLIENT_ADDRESS_HEADER = "x-tollkeeper-client-address"
+RULE_HEADERS = "rule_headers"  # headers of rules, for Lua: Envoy wants to know names beforehand
+_NOT_OF_RULES = frozenset({"content-type", "grpc-status", TRANSACTION_ID})
 _REMOVE_HEADER = "x-envoy-auth-headers-to-remove"
 _PARTIAL_BODY = "x-envoy-auth-partial-body"
 MAX_HEADER_LENGTH = 65_536  # bytes; Envoy itself refuses more than 60 KiB of headers
+_MAX_PACKED = 16_384  # bytes
 _OK = 200
 _SERVER_ERROR = 500
 _FORBIDDEN = 403
@@ -104,9 +110,12 @@ def _response(decided: Answer) -> web.Response:
         else:
             removed.append(PATH_HEADER)  # a client's own: it would be put in the path's place
         headers[_REMOVE_HEADER] = ", ".join(removed)
+        _add_rule_headers(headers, decided.response_headers.items())
         return web.Response(status=200, headers=headers)
     denial = decided.denial
     headers.extend(denial.headers)
+    if "blocked_by" in decided.metadata:
+        _add_rule_headers(headers, denial.headers)
     # To Envoy 200 would mean allow, and any 5xx an outage, which it may let pass.
     misread = denial.status == _OK or denial.status >= _SERVER_ERROR
     return web.Response(
@@ -114,6 +123,16 @@ def _response(decided: Answer) -> web.Response:
         headers=headers,
         body=denial.body.encode(),
     )
+
+
+def _add_rule_headers(headers: CIMultiDict[str], told: Iterable[tuple[str, str]]) -> None:
+    packed = "&".join(
+        f"{quote(name, safe='')}={quote(_as_header(value), safe='')}"
+        for name, value in told
+        if name not in _NOT_OF_RULES
+    )
+    if packed and len(packed) <= _MAX_PACKED:
+        headers[RULE_HEADERS] = packed
 
 
 class _Protocol(web.RequestHandler):

@@ -8,6 +8,8 @@ now: what the change log revokes is not answered any more.
 from dataclasses import dataclass
 from typing import Final
 
+from google.protobuf.message import DecodeError
+
 from authsvc.answer import Allowed, check_now
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
@@ -38,12 +40,11 @@ class PreparedAnswers:
         self._recipes: dict[_Names, Recipe | None] = {}
 
     def find(self, payload: bytes) -> bytes | None:
-        """Return the answer to a CheckRequest that allows it, if it can be prepared.
-
-        Raises:
-            DecodeError: It is none.
-        """
-        attributes = CheckRequest.FromString(payload).attributes
+        """Return the answer to a CheckRequest that allows it, if it can be prepared."""
+        try:
+            attributes = CheckRequest.FromString(payload).attributes
+        except DecodeError:
+            return None
         http = attributes.request.http
         names = names_of(attributes)
         recipe = self._recipe(names)

@@ -1,10 +1,11 @@
-"""Tollkeeper's gRPC face and everything behind it, on stores in memory.
+"""One of Tollkeeper's gRPC faces and everything behind it, on stores in memory.
 
 The key is digested, found, and followed through the change log as in production, and checks are
 counted as in a supervisor's child; the first look-up of each key opens its ciphertext. Only
 Postgres is missing: a warm worker does not ask it.
 """
 
+import sys
 import time
 import uuid
 
@@ -15,6 +16,7 @@ from authsvc.authenticator import Authenticator
 from authsvc.blind_index import BlindIndex
 from authsvc.entities import Consumer
 from authsvc.extauthz import grpc
+from authsvc.extauthz.fastlane import face as fastlane
 from authsvc.follower import Follower
 from authsvc.keyring import Keyring, generate_key
 from authsvc.memory.database import MemoryDatabase
@@ -27,6 +29,7 @@ from bench.traffic import callers
 from sidecar.telemetry import Telemetry
 
 _DEFAULT = KeyAuthConfig()
+_FACES = {"grpcio": grpc.serve, "fastlane": fastlane.serve}
 
 
 async def fill(database: MemoryDatabase, sealer: Sealer) -> None:
@@ -52,7 +55,8 @@ async def fill(database: MemoryDatabase, sealer: Sealer) -> None:
 
 
 async def serve() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends, on what the first argument names."""
+    face = _FACES[sys.argv[1]]
     database = MemoryDatabase()
     sealer = Sealer(
         keyring=Keyring({"benchkey": generate_key()}, active="benchkey"),
@@ -83,7 +87,7 @@ async def serve() -> None:
     resolver.freshness = follower
     async with (
         follower.following(),
-        grpc.serve("127.0.0.1:0", authenticator=authenticator, metrics=metrics) as address,
+        face("127.0.0.1:0", authenticator=authenticator, metrics=metrics) as address,
     ):
         await announce_and_wait(int(address.rpartition(":")[2]))
 

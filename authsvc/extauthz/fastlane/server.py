@@ -13,6 +13,7 @@ from authsvc.extauthz.fastlane.limits import Limits
 TICK_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 5.0  # for calls under way
 GRACE_SECONDS: Final = 1.0  # for a peer to know that it is asked to go
+_FAREWELL_SECONDS: Final = 0.5  # for a peer to read what is left to say
 _BACKLOG: Final = 1024
 
 
@@ -54,6 +55,10 @@ class Server:
         await self._until_gone(max(0.0, limit - grace))
         for session in list(self._sessions):
             session.end()
+        await self._until_gone(_FAREWELL_SECONDS)
+        for session in list(self._sessions):
+            session.abort()
+        await self._until_gone(_FAREWELL_SECONDS)
 
     def _note(self, session: "Session", *, is_open: bool) -> None:
         if is_open:
@@ -139,6 +144,11 @@ class Session(asyncio.Protocol):
         """End the connection, whatever is under way."""
         self._connection.end(faults.NO_ERROR, "stopping")
         self._flush()
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever the peer has not read."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _flush(self) -> None:
         transport = self._transport

@@ -18,7 +18,7 @@ from authsvc.extauthz.fastlane import face as fastlane
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.extauthz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from authsvc.metrics import NullMetrics
-from authsvc.policy import KeyAuthConfig
+from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.request import Request
 from tests.deadline import eventually
 from tests.fakes.authenticator import make_authenticator
@@ -41,6 +41,8 @@ class CountingMetrics(NullMetrics):
 
 class Gate:
     """An authenticator that waits until it is opened, then does what it was told to."""
+
+    policies = PolicyBook(default=None)
 
     def __init__(self, outcome: Decision | Exception | None = None) -> None:
         self.outcome = outcome
