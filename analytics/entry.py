@@ -15,15 +15,9 @@ from analytics.pb.accesslog_pb2 import (
     HTTPRequestProperties,
     StructEntries,
 )
-from analytics.pieces import (
-    Remembered,
-    read_address,
-    read_header,
-    read_said,
-    read_text,
-    read_tls,
-)
+from analytics.pieces import read_address, read_header, read_said, read_text, read_tls
 from analytics.record import AccessRecord, Verdict
+from analytics.remembered import Remembered
 
 # Where ext_authz puts the metadata of its answers, however the filter is named.
 VERDICT_NAMESPACE = "envoy.filters.http.ext_authz"

@@ -1,12 +1,10 @@
 """What Moesif is told about a request, in the shape of its ``POST /v1/events`` API.
 
-A member that is not known is left out.  The ``metadata`` are ours: route, service, cluster,
-what authsvc said, flags, durations in milliseconds and sizes in bytes; and what the configuration
-adds.  ``session_token`` is the id of the credential: as good as the key to tell sessions apart,
-and of no use to whoever reads it.
+A member that is not known is left out.  The ``metadata`` are ours (``analytics.event_metadata``),
+and what the configuration adds.  ``session_token`` is the id of the credential: as good as the key
+to tell sessions apart, and of no use to whoever reads it.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -16,15 +14,14 @@ from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
 from analytics.bodies.rendering import BodyRenderer
 from analytics.client_ip import client_ip
 from analytics.config import MoesifConfig
+from analytics.event_metadata import metadata_of
 from analytics.identify import Identifier, Identity
 from analytics.masking import CredentialNames, Masking
 from analytics.record import AccessRecord, Sender
-from analytics.trace import Trace, find_trace
+from analytics.trace import find_trace
 
 _MILLISECOND = 1_000_000  # nanoseconds
 _UNKNOWN_VERB = "UNKNOWN"
-# gRPC's codes for what authsvc answered, where Envoy was not asked to log the call's own.
-_UNAUTHENTICATED, _PERMISSION_DENIED, _UNAVAILABLE = 16, 7, 14
 
 Event = dict[str, Any]
 
@@ -80,92 +77,59 @@ class EventMaker:
             weight: For how many events it stands.
         """
         identity = identity or self.identify(record)
+        verdict = record.verdict
         trace = find_trace(record.request_headers)
         tags = self._masking.tags(record.tags) if record.tags else record.tags
-        event: Event = {
-            "request": self._request(record) | self._bodies.request(bodies),
-            "response": self._response(record, bodies),
-            "user_id": identity.user_id,
-            "company_id": identity.company_id,
-            "subscription_id": tags.get("subscription_id") or None,
-            "session_token": record.verdict.credential_id if record.verdict else None,
+        event = {
+            "request": self._request(record, bodies),
             "transaction_id": transaction_id,
             "direction": "Outgoing" if sender.log_name in self._outgoing else self._direction,
             "weight": weight,
-            "blocked_by": record.verdict.blocked_by if record.verdict else None,
-            "action_name": tags.get("action_name") or None,
-            "trace_id": trace.trace_id if trace else None,
-            "span": _span(trace),
-            "metadata": self._metadata(record, sender, trace, tags) | self._added,
+            "metadata": metadata_of(record, sender, trace=trace, tags=tags) | self._added,
         }
-        return _known(event)
+        if record.status is not None:  # else the client left before there was one
+            event["response"] = self._response(record, bodies)
+        if trace is not None:
+            event["trace_id"] = trace.trace_id
+            event["span"] = _known({"id": trace.span_id, "parent_id": trace.parent_id})
+        known = {
+            "user_id": identity.user_id,
+            "company_id": identity.company_id,
+            "subscription_id": tags.get("subscription_id") or None,
+            "session_token": verdict.credential_id if verdict else None,
+            "blocked_by": verdict.blocked_by if verdict else None,
+            "action_name": tags.get("action_name") or None,
+        }
+        return event | _known(known)
 
-    def _request(self, record: AccessRecord) -> Event:
-        return _known(
-            {
-                "time": timestamp(record.started),
-                "uri": self._masking.url(_uri(record)),
-                "verb": record.method or _UNKNOWN_VERB,
-                "headers": self._masking.request_headers(record.request_headers),
-                "api_version": self._version(record),
-                "ip_address": client_ip(record, trust_headers=self._config.trust_client_ip_headers),
-            }
-        )
+    def _request(self, record: AccessRecord, bodies: Bodies) -> Event:
+        request = {
+            "time": timestamp(record.started),
+            "uri": self._masking.url(_uri(record)),
+            "verb": record.method or _UNKNOWN_VERB,
+            "headers": self._masking.request_headers(record.request_headers),
+            "ip_address": client_ip(record, trust_headers=self._config.trust_client_ip_headers),
+        }
+        if version := self._version(record):
+            request["api_version"] = version
+        if bodies.request is not None:
+            request |= self._bodies.request(bodies)
+        return request
 
-    def _response(self, record: AccessRecord, bodies: Bodies) -> Event | None:
-        if record.status is None:  # the client left before there was one
-            return None
-        return _known(
-            {
-                "time": timestamp(record.started + (record.duration or 0)),
-                "status": record.status,
-                "headers": self._masking.response_headers(record.response_headers),
-                "ip_address": record.upstream_address or None,
-            }
-        ) | self._bodies.response(bodies)
+    def _response(self, record: AccessRecord, bodies: Bodies) -> Event:
+        response = {
+            "time": timestamp(record.started + (record.duration or 0)),
+            "status": record.status,
+            "headers": self._masking.response_headers(record.response_headers),
+        }
+        if record.upstream_address:
+            response["ip_address"] = record.upstream_address
+        if bodies.response is not None:
+            response |= self._bodies.response(bodies)
+        return response
 
     def _version(self, record: AccessRecord) -> str | None:
         return record.request_headers.get(self._version_header) or self._config.api_version
-
-    def _metadata(
-        self,
-        record: AccessRecord,
-        sender: Sender,
-        trace: Trace | None,
-        tags: Mapping[str, str],
-    ) -> Event:
-        verdict = record.verdict
-        return _known(
-            {
-                "route": record.route,
-                "service": record.service,
-                "cluster": record.upstream_cluster or None,
-                "consumer": _consumer(record),
-                "result": verdict.result if verdict else None,
-                "reason": verdict.reason if verdict else None,
-                "protocol": record.protocol or None,
-                "grpc_status": _grpc_status(record),
-                "response_flags": record.flags or None,
-                "response_code_details": record.code_details or None,
-                "upstream_failure": record.upstream_failure or None,
-                "attempts": record.attempts or None,
-                "duration_ms": _milliseconds(record.duration),
-                "request_read_ms": _milliseconds(record.request_read),
-                "upstream_first_byte_ms": _milliseconds(record.upstream_first_byte),
-                "upstream_last_byte_ms": _milliseconds(record.upstream_last_byte),
-                "request_headers_bytes": record.request_headers_size,
-                "request_body_bytes": record.request_body_size,
-                "response_headers_bytes": record.response_headers_size,
-                "response_body_bytes": record.response_body_size,
-                "request_id": record.request_id or None,
-                "trace_id": trace.trace_id if trace else None,
-                "span_id": trace.span_id if trace else None,
-                **_tls(record),
-                "node": sender.node or None,
-                "log_name": sender.log_name or None,
-                "tags": tags or None,
-            }
-        )
 
 
 def can_be_event(record: AccessRecord) -> bool:
@@ -199,49 +163,6 @@ def _scheme(record: AccessRecord) -> str:
         if scheme in {"http", "https"}:
             return scheme
     return "https" if record.tls_version else "http"
-
-
-def _consumer(record: AccessRecord) -> Mapping[str, Any] | None:
-    verdict = record.verdict
-    if verdict is None or verdict.consumer_id is None:
-        return None
-    return _known(
-        {
-            "id": verdict.consumer_id,
-            "username": verdict.username,
-            "custom_id": verdict.custom_id,
-            "credential_id": verdict.credential_id,
-            "anonymous": verdict.anonymous or None,
-        }
-    )
-
-
-def _grpc_status(record: AccessRecord) -> int | None:
-    """Return how a gRPC call ended; the HTTP status is 200 even where it was refused."""
-    if record.grpc_status is not None or not record.is_grpc or record.verdict is None:
-        return record.grpc_status
-    if record.verdict.result == "deny":
-        return _PERMISSION_DENIED if record.verdict.consumer_id else _UNAUTHENTICATED
-    return _UNAVAILABLE if record.verdict.result == "error" else None
-
-
-def _tls(record: AccessRecord) -> Event:
-    if not record.tls_version:
-        return {}
-    return {
-        "tls_version": record.tls_version,
-        "server_name": record.server_name or None,
-        "peer_subject": record.peer_subject or None,
-        "peer_uris": record.peer_uris or None,
-    }
-
-
-def _span(trace: Trace | None) -> Event | None:
-    return _known({"id": trace.span_id, "parent_id": trace.parent_id}) if trace else None
-
-
-def _milliseconds(nanoseconds: int | None) -> float | None:
-    return None if nanoseconds is None else round(nanoseconds / _MILLISECOND, 3)
 
 
 def _known(members: Event) -> Event:

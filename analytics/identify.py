@@ -17,8 +17,9 @@ verified but 1, 3, 4 and 5: this is analytics, never a decision about access.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from analytics.certificate import CertificateField, Certified, certificate_field
 from analytics.config import MoesifConfig
@@ -30,8 +31,7 @@ from analytics.token_identity import TokenIdentity, spellings
 _CONSUMER_HEADERS = ("x-consumer-custom-id", "x-consumer-username", "x-consumer-id")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """The user and the company of a call; None where nobody is known."""
 
     user_id: str | None = None

@@ -16,11 +16,12 @@ that it names are masked; their names are compared percent-decoded and in any le
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 from urllib.parse import unquote_plus
 
 from analytics.config import MoesifConfig
+from analytics.remembered import Remembered
 
 MASK = "*****"
 
@@ -49,6 +50,10 @@ _USER_INFO = re.compile(r"(?<=://)[^/?#@\s]+@")  # the user and the password of 
 _QUERY_START = re.compile(r"([?#])")
 # ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
 _PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
+_UNUSUAL = re.compile(r"[?;#]|%3[dD]")  # without these, an argument is a name and a value
+
+# What becomes of a header.
+_SHOWN, _MASKED, _REMOVED = range(3)
 
 
 class CredentialNames:
@@ -75,21 +80,23 @@ class Masking:
 
     def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
         self._credentials = credentials
-        self._request_masks = frozenset(_canonical(name) for name in config.request_header_masks)
-        self._response_masks = frozenset(_canonical(name) for name in config.response_header_masks)
         self._query_masks = frozenset(name.lower() for name in config.request_query_masks)
+        self._request_fates = self._fates(config.request_header_masks)
+        self._response_fates = self._fates(config.response_header_masks)
+        self._tag_fates = self._fates(())
+        self._shown_lengths = Remembered(self._shown_length)
 
     def request_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return the headers of a request that may be shown, as they may be shown."""
-        return self._headers(headers, self._request_masks)
+        return self._headers(headers, self._request_fates)
 
     def response_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return the headers of a response that may be shown, as they may be shown."""
-        return self._headers(headers, self._response_masks)
+        return self._headers(headers, self._response_fates)
 
     def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
         """Return an access log's custom tags as they may be shown."""
-        return self._headers(tags, frozenset())
+        return self._headers(tags, self._tag_fates)
 
     def url(self, text: str) -> str:
         """Return a URL, a path, or any text that may hold one, as it may be shown."""
@@ -98,20 +105,43 @@ class Masking:
         if "?" not in text and "#" not in text:  # as most headers
             return text
         path, mark, query = _QUERY_START.split(text, maxsplit=1)
-        return path + mark + "&".join(self._argument(argument) for argument in query.split("&"))
+        is_plain = _UNUSUAL.search(query) is None
+        masked = self._plain_argument if is_plain else self._argument
+        return path + mark + "&".join(map(masked, query.split("&")))
 
-    def _headers(self, headers: Mapping[str, str], masks: frozenset[str]) -> dict[str, str]:
+    def _headers(self, headers: Mapping[str, str], fates: Mapping[str, int]) -> dict[str, str]:
         shown = {}
         for name, value in headers.items():
-            canonical = _canonical_header(name)
-            if canonical not in masks:
-                shown[name] = MASK if self._credentials.have(canonical) else self.url(value)
+            fate = fates[name]
+            if fate == _SHOWN:
+                # Asked here too: a call for each header would cost as much as all the rest.
+                is_plain = "?" not in value and "#" not in value and "@" not in value
+                shown[name] = value if is_plain else self.url(value)
+            elif fate == _MASKED:
+                shown[name] = MASK
         return shown
+
+    def _fates(self, removed: Iterable[str]) -> Mapping[str, int]:
+        """Return what becomes of a header, by its name."""
+        masks = frozenset(map(_canonical, removed))
+
+        def fate(name: str) -> int:
+            canonical = _canonical(name)
+            if canonical in masks:
+                return _REMOVED
+            return _MASKED if self._credentials.have(canonical) else _SHOWN
+
+        return Remembered(fate)
+
+    def _plain_argument(self, argument: str) -> str:
+        """Return what may be shown of a parameter in a query that has nothing unusual."""
+        name, _, value = argument.partition("=")
+        return f"{name}={MASK}" if len(value) > self._shown_lengths[name] else argument
 
     def _argument(self, argument: str) -> str:
         """Return what may be shown of what stands between two ``&``."""
         for parameter in _PARAMETER.finditer(argument):
-            if self._is_masked(parameter.group(1), len(argument) - parameter.end()):
+            if len(argument) - parameter.end() > self._shown_lengths[parameter.group(1)]:
                 # To the end: for authsvc a value may hold any character but ``&``.
                 return argument[: parameter.end()] + MASK
         if self._embeds_credential(argument):
@@ -119,12 +149,13 @@ class Masking:
             return f"{name}={MASK}" if equals else MASK
         return argument
 
-    def _is_masked(self, raw_name: str, value_length: int) -> bool:
+    def _shown_length(self, raw_name: str) -> int:
+        """Return how long a value of a parameter may be to be shown."""
         name = unquote_plus(raw_name).lower()
         if name in self._query_masks:
-            return value_length > 0
+            return 0
         # One character is no secret, and ?cookie=1 is a switch.
-        return value_length > 1 and name in self._credentials
+        return 1 if name in self._credentials else sys.maxsize
 
     def _embeds_credential(self, argument: str) -> bool:
         """Tell whether another URL, percent-encoded, has a credential in it."""
@@ -136,7 +167,3 @@ class Masking:
 
 def _canonical(name: str) -> str:
     return name.lower().replace("_", "-")
-
-
-# Of headers and tags only, whose names the operator lists: clients make up names of parameters.
-_canonical_header = lru_cache(maxsize=1024)(_canonical)

@@ -1,39 +1,13 @@
-"""Parts of entries that come again and again: each is read once, as long as it is remembered.
+"""Parts of entries that come again and again, byte for byte: how each is read.
 
-Most headers, all addresses but the client's, and most of what authsvc said are the same, byte for
-byte, in thousands of entries.  Finding one in a dict costs a tenth of reading it.
-
-What is remembered is not masked.  It is bounded in pieces and in the length of each, and forgotten
-whole, so that what is rare goes and what is usual comes back at once.
+Most headers, all addresses but the client's, and most of what authsvc said are the same in
+thousands of entries; whoever reads them remembers them (``analytics.remembered``).
 """
 
-from collections.abc import Callable
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from analytics import envoy_names
 from analytics.pb.accesslog_pb2 import Address, StructEntry, TextEntry, TLSProperties
-
-T = TypeVar("T")
-
-_MAX_LENGTH = 512  # bytes of a piece; longer ones are rarely the same
-_MAX_PIECES = 8192
-
-
-class Remembered(dict[bytes, T], Generic[T]):
-    """Reads pieces of one kind: ``remembered[piece]``, which raises what the reader raises."""
-
-    def __init__(self, read: Callable[[bytes], T]) -> None:
-        super().__init__()
-        self._read = read
-
-    def __missing__(self, piece: bytes) -> T:
-        """Read a piece that is not known."""
-        value = self._read(piece)
-        if len(piece) <= _MAX_LENGTH:
-            if len(self) >= _MAX_PIECES:
-                self.clear()
-            self[piece] = value
-        return value
 
 
 class Tls(NamedTuple):

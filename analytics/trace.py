@@ -5,7 +5,8 @@ Both as their specifications have them; what is malformed, or all zeros, tells n
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 # A later version may have more fields behind the flags; version ff is none.
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
@@ -15,8 +16,7 @@ _B3 = re.compile(
 _B3_HEADERS = ("x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid")
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True, gc=False):
     """Which trace, and which of its spans; hexadecimal, in lower case."""
 
     trace_id: str
