@@ -29,6 +29,7 @@ from analytics.encoding import encode_batch, open_events, open_payload
 from analytics.event_queue import EventQueue, QueueBounds, QueueLimits
 from analytics.metrics import (
     AnalyticsMetrics,
+    BreakerState,
     DeliveryStatus,
     DropReason,
     PostOutcome,
@@ -40,6 +41,7 @@ from analytics.shelf import Shelf
 COMMIT_SECONDS = 0.02  # after which an event is handed to the disk, also if its batch is not full
 _TOO_LARGE = 413
 _FIRST_LOOK = 5.0  # seconds that sending waits for what is on disk, which is older
+_LAST_TRY = 1.0  # seconds to stop in where the collector was away, and there is a disk
 _DISK_SECONDS = 1.0  # that what is left has to get to the disk when the process stops
 
 _log = structlog.get_logger(__name__)
@@ -94,6 +96,7 @@ class Delivery:
         self._task: asyncio.Task[None] | None = None
         self._commit_timer: asyncio.TimerHandle | None = None
         self._is_overflowing = False
+        self._is_over = False
 
     @property
     def status(self) -> DeliveryStatus:
@@ -130,6 +133,8 @@ class Delivery:
 
     def tidy(self) -> None:
         """Do what is to be done now and then: each second is fine."""
+        if self._is_over:
+            return
         self._shelf.sync()
         if (age := self._shelf.max_age) is not None:
             self.queue.expire(time.time() - age)
@@ -144,6 +149,8 @@ class Delivery:
         self.queue.close()
         # The disk may only just be being opened; what waits is handed to it then.
         await self._shelf.looked(limit=_DISK_SECONDS)
+        if self._shelf.is_usable and self._sender.breaker.state is not BreakerState.CLOSED:
+            limit = min(limit, _LAST_TRY)  # the collector is away: what waits is safe where it is
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=limit)
             self._task.cancel()
@@ -153,6 +160,7 @@ class Delivery:
         await self._shelf.close(limit=_DISK_SECONDS)
         self._leave(reason)
         self._changed()
+        self._is_over = True
         self._metrics.delivery(self._name, None)
 
     # What the queue tells.
@@ -191,6 +199,7 @@ class Delivery:
         for batch in self.queue.batches():
             if batch.place is None and not batch.is_being_kept:
                 self._shelf.keep(batch)
+        self.queue.open.forget_kept()
         self._commit()
 
     def kept(self, batch: QueuedBatch) -> None:

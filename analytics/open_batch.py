@@ -59,6 +59,10 @@ class OpenBatch:
         self._kept = len(self._events)
         return news
 
+    def forget_kept(self) -> None:
+        """Have all events handed to the disk once more: it has none of them."""
+        self._kept = 0
+
     def close(self, *, events: int, size: int) -> QueuedBatch:
         """Make a batch of the oldest events: so many at most, and bytes, but one at least."""
         taken: list[bytes] = []

@@ -76,7 +76,8 @@ class SpoolFiles:
     def open(self) -> list[QueuedBatch]:
         """Take the directory, and return what waits in it; nothing if it was taken before.
 
-        After an error of ``append`` nothing can be appended until this was called.
+        After an error of ``append`` nothing can be appended until this was called, and then the
+        open events are to be kept again.
 
         Raises:
             SpoolBusyError: Another process has it.
@@ -84,6 +85,7 @@ class SpoolFiles:
         """
         self._is_broken = False
         if self._segments is not None:
+            self._forget_open_events()
             return []
         try:
             self._take()

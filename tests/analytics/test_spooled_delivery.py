@@ -272,3 +272,32 @@ async def test_one_disk_that_hangs_delays_no_other_delivery(tmp_path: Path) -> N
         await it.delivered(20)  # nor its own sending
         gate.set()
     assert not it.metrics.drops
+
+
+async def test_open_events_are_kept_again_once_each_after_the_disk_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("analytics.spool.RETRY_SECONDS", 0.05)
+    async with run(tmp_path, Hang(3600), wait=3600) as it:
+        it.offer(3)
+        await on_disk(it)
+        spool = it.delivery._shelf._spool
+        assert spool is not None
+        spool._broken(SpoolFault.WRITE, OSError("full"))
+        it.offer(3, start=3)
+        await eventually(lambda: it.delivery._shelf.is_usable, "the disk")
+        await on_disk(it)
+        await kill(it)
+    async with run(tmp_path, 201) as again:
+        await again.delivered(6)
+        assert again.numbers == list(range(6))
+
+
+async def test_a_collector_that_was_away_is_not_waited_for_at_the_end(tmp_path: Path) -> None:
+    async with run(tmp_path, 401) as it:
+        it.pauses.held = True
+        it.offer(10)
+        await eventually(lambda: it.pauses.seconds, "a refusal")
+        async with asyncio.timeout(20):
+            await it.delivery.stop(limit=3600, reason=DropReason.SHUTDOWN)
+        assert not it.metrics.drops
