@@ -120,13 +120,12 @@ class Governor:
             ],
             topology,
         )
+        self._found = {}
 
     def governs(self, route: str | None, service: str | None) -> bool:
         """Tell whether there are rules for the requests of a route and a service at all."""
-        use = self._routing.find(route, service)
-        if use is None or not use.config.enable_governance:
-            return False
-        return bool(self._book.instructions(use.config).rulebook.size)
+        use = self._find(route, service)
+        return use is not None and self._book.instructions(use.config).rulebook.size > 0
 
     def judge(self, request: AskedAbout, caller: KnownCaller) -> Ruling:
         """Return what the rules say of a request."""

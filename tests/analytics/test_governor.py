@@ -121,6 +121,11 @@ async def test_whether_there_are_rules_is_known() -> None:
 async def test_a_new_configuration_counts_at_once() -> None:
     async with stage([blocks("R", "regex")]) as it:
         assert it.blocked_by() == "R"
+        own = scope("orders", application_id="B")
+        it.governor.configure([scope(), own], credential_names=[], topology=Topology())
+        assert it.blocked_by() is None
+        it.governor.configure([scope()], credential_names=[], topology=Topology())
+        assert it.blocked_by() == "R"
         off = [scope(enable_governance=False)]
         it.governor.configure(off, credential_names=[], topology=Topology())
         assert it.blocked_by() is None
