@@ -35,6 +35,10 @@ class Annotator:
     def __init__(self, transaction_ids: TransactionIds | None = None) -> None:
         self._transaction_ids = transaction_ids or TransactionIds()
 
+    def new_transaction_id(self) -> str:
+        """Return an id that no request has had."""
+        return self._transaction_ids.new()
+
     def annotate(self, request: Request, decision: Decision, rules: AnnotationRules) -> Annotation:
         """Return what the rules want of a request that was decided about."""
         if rules is NOTHING_WANTED:

@@ -39,12 +39,14 @@ class AnnotationRules:
         company_id_from: Where a company's id stands, in order.
         read_token: Returns the user and the company that a token in the request names, unverified;
             told whether the consumer is known already. None: tokens are not read.
+        tokens_of_known: Whether it may name something where the consumer is known.
     """
 
     transaction_ids: bool = False
     user_id_from: tuple[IdSource, ...] = ()
     company_id_from: tuple[IdSource, ...] = ()
     read_token: ReadToken | None = None
+    tokens_of_known: bool = False
 
 
 NOTHING_WANTED = AnnotationRules()

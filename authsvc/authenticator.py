@@ -50,7 +50,7 @@ class Authenticator:
     ) -> None:
         self._resolver = resolver
         self._clock = clock
-        self._annotator = annotator or Annotator()
+        self.annotator = annotator or Annotator()
         self.policies = policies
         #: What else may block a request that is allowed; see ``authsvc.governance``.
         self.governance: Governance | None = None
@@ -85,7 +85,7 @@ class Authenticator:
     def annotate(self, request: Request, decision: Decision) -> Annotation:
         """Return what is to be told of a request beside the verdict on it; never raises."""
         rules = self.policies.annotation_rules(request.route, request.service)
-        return self._annotator.annotate(request, decision, rules)
+        return self.annotator.annotate(request, decision, rules)
 
     def _decide(self, request: Request, memory: "_Memory | Resolver") -> "Decision | _Missing":
         try:

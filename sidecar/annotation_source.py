@@ -24,11 +24,13 @@ def annotation_rules(plugin: Plugin) -> AnnotationRules | None:
         config = parse_moesif_config(plugin.config)
     except ConfigError:
         return None  # analytics ignores it as well, and says so
+    token = TokenIdentity(config)
     return AnnotationRules(
         transaction_ids=not config.disable_transaction_id,
         user_id_from=id_sources(config.user_id_from),
         company_id_from=id_sources(config.company_id_from),
-        read_token=_TokenReader(TokenIdentity(config)),
+        read_token=_TokenReader(token),
+        tokens_of_known=token.tells_company,
     )
 
 

@@ -1,8 +1,8 @@
 """Answers that are ready: Check without building what was built before.
 
 What callers can rely on: an answer is the very bytes that ``encode(check_now(decode(payload)))``
-would be, or None. It holds for the identity and the policy it was made for, as they are in memory
-now: what the change log revokes is not answered any more.
+would be, a new transaction id apart, or None. It holds for the identity and the policy that it was
+made for, as they are in memory now: what the change log revokes is not answered any more.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from authsvc.extauthz.pb.extauthz_pb2 import AttributeContext, CheckRequest
 from authsvc.policy import Policy, PolicyBook
 from authsvc.preparation import Recipe, recipe_for
 from authsvc.query import mentions
+from authsvc.transaction_id import TRANSACTION_ID
 
 CAPACITY: Final = 16_384  # answers, of about a kilobyte each
 _BLANKS: Final = b" \t"  # around a value; see authsvc.locations
@@ -57,11 +58,13 @@ class PreparedAnswers:
         place = (identity.credential_id, http.host, *names)
         known = self._answers.get(place)
         if known is None or known.identity is not identity or known.policy is not recipe.policy:
-            known = self._prepare(payload, identity, recipe.policy)
+            known = self._prepare(payload, identity, recipe)
             if known is None:
                 return None
             self._answers.put(place, known)
-        return known.payload
+        if len(known.parts) == 1:
+            return known.parts[0]
+        return self._authenticator.annotator.new_transaction_id().encode().join(known.parts)
 
     def _recipe(self, names: _Names) -> Recipe | None:
         book = self._authenticator.policies
@@ -76,29 +79,35 @@ class PreparedAnswers:
         governance = self._authenticator.governance
         return governance is not None and governance.governs(*names)
 
-    def _prepare(self, payload: bytes, identity: Identity, policy: Policy) -> "_Answer | None":
+    def _prepare(self, payload: bytes, identity: Identity, recipe: Recipe) -> "_Answer | None":
         try:
             decided = check_now(decode(payload), self._authenticator)
         except CodecError:
             return None
         if not isinstance(decided, Allowed) or decided.path is not None:
             return None
-        return _Answer(identity, policy, encode(decided))
+        transaction_id = decided.metadata.get("transaction_id")
+        parts = [encode(decided)]
+        if recipe.transaction_ids and isinstance(transaction_id, str):
+            parts = parts[0].split(transaction_id.encode())
+        return _Answer(identity, recipe.policy, parts)
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer, and what it was made for."""
+    """An answer, and what it was made for; between its parts stands the transaction id."""
 
     identity: Identity
     policy: Policy
-    payload: bytes
+    parts: list[bytes]
 
 
 def _only_key(http: AttributeContext.HttpRequest, recipe: Recipe) -> ApiKey | None:
     """Return the key of a request that says nothing else of its answer."""
-    found = [header for header in http.header_map.headers if header.key.lower() in recipe.headers]
-    if len(found) != 1 or "," in http.host or not http.method:
+    found = [header for header in http.header_map.headers if header.key.lower() in recipe.telling]
+    if len(found) != 1 or found[0].key.lower() == TRANSACTION_ID:
+        return None
+    if "," in http.host or not http.method:
         return None
     if http.method == "OPTIONS" and not recipe.preflight:
         return None

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authsvc.annotation_rules import AnnotationRules, IdSource
 from authsvc.answer import check_now
 from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
 from authsvc.decision import Identity
 from authsvc.entities import Plugin
 from authsvc.extauthz.codec import decode, encode
-from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.extauthz.prepared import PreparedAnswers
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.resolver import NotInMemoryError
@@ -20,7 +21,18 @@ from authsvc.store import KnownConsumer
 from tests.fakes.check_requests import check_request
 from tests.fakes.entities import a_consumer
 
-NAMES = ["apikey", "api_key", "api-key", "X-Key", "x-key", "Apikey", "authorization", "cookie", "a"]
+NAMES = [
+    "x-moesif-transaction-id",
+    "apikey",
+    "api_key",
+    "api-key",
+    "X-Key",
+    "x-key",
+    "Apikey",
+    "authorization",
+    "cookie",
+    "a",
+]
 VALUES = [b"good", b" good ", b"other", b"bad", b"", b"good,other", b"Bearer good", b"apikey=good"]
 PATHS = ["/", "/?apikey=good", "/?a=1", "/?%61pikey=other", "/?x-key=", "*", "/?API_KEY=good"]
 
@@ -87,6 +99,11 @@ class World:
     def ask(self, request: CheckRequest) -> bytes | None:
         return self.prepared.find(request.SerializeToString())
 
+    def told(self, request: CheckRequest) -> CheckResponse | None:
+        """Return the answer without what each has anew."""
+        found = self.ask(request)
+        return None if found is None else without_transaction(found)
+
     def whole_way(self, request: CheckRequest) -> bytes:
         decided = check_now(decode(request.SerializeToString()), self.authenticator)
         assert decided is not None
@@ -94,7 +111,36 @@ class World:
 
 
 def book(config: KeyAuthConfig, plugins: tuple[Plugin, ...] = ()) -> PolicyBook:
-    return PolicyBook.bind(default=config, plugins=plugins, routes=(), services=())
+    return PolicyBook.bind(
+        default=config, plugins=plugins, routes=(), services=(), annotation_of=wanted_by
+    )
+
+
+def wanted_by(plugin: Plugin) -> AnnotationRules | None:
+    if plugin.name != "watch":
+        return None
+    return AnnotationRules(
+        transaction_ids=True,
+        company_id_from=(IdSource("custom_id"),),
+        read_token=lambda _request, known: (None, None) if known else ("spoofed", "spoofed"),
+        tokens_of_known=bool(plugin.config.get("tokens")),
+    )
+
+
+def watch(**config: bool) -> Plugin:
+    return Plugin(id="watch-1", created_at=1, updated_at=1, name="watch", config=config)
+
+
+def transaction_of(answer: bytes) -> str:
+    return CheckResponse.FromString(answer).dynamic_metadata["transaction_id"]
+
+
+def without_transaction(answer: bytes) -> CheckResponse:
+    found = CheckResponse.FromString(answer)
+    if "transaction_id" in found.dynamic_metadata:
+        old = found.dynamic_metadata["transaction_id"].encode()
+        found = CheckResponse.FromString(answer.replace(old, b"0" * len(old)))
+    return found
 
 
 def acl(**groups: list[str]) -> Plugin:
@@ -104,15 +150,37 @@ def acl(**groups: list[str]) -> Plugin:
 GOOD = check_request(headers=[("apikey", b"good")])
 
 
-@given(configs, st.none() | st.just(acl(allow=["admin"])), st.lists(requests, max_size=8))
+@given(configs, st.sets(st.sampled_from(["acl", "watch"])), st.lists(requests, max_size=8))
 def test_every_prepared_answer_is_that_of_the_whole_way(
-    config: dict[str, object], plugin: Plugin | None, asked: list[CheckRequest]
+    config: dict[str, object], names: set[str], asked: list[CheckRequest]
 ) -> None:
-    world = World(KeyAuthConfig(**config), (plugin,) if plugin else ())
+    known = {"acl": acl(allow=["admin"]), "watch": watch()}
+    world = World(KeyAuthConfig(**config), tuple(known[name] for name in names))
     for request in [*asked, *asked]:
-        found = world.ask(request)
+        found = world.told(request)
         if found is not None:
-            assert found == world.whole_way(request)
+            assert found == without_transaction(world.whole_way(request))
+
+
+def test_every_answer_has_a_transaction_id_of_its_own_wherever_it_is_told() -> None:
+    world = World(plugins=(watch(),))
+
+    answers = [world.ask(GOOD) or b"" for _ in range(3)]
+
+    assert len({transaction_of(answer) for answer in answers}) == 3
+    for answer in answers:
+        assert answer.count(transaction_of(answer).encode()) == 3
+        assert without_transaction(answer) == without_transaction(world.whole_way(GOOD))
+
+
+def test_a_transaction_id_that_the_request_brings_is_left_to_the_whole_way() -> None:
+    brought = check_request(headers=[("apikey", b"good"), ("X-Moesif-Transaction-Id", b"x")])
+
+    assert World(plugins=(watch(),)).ask(brought) is None
+
+
+def test_where_tokens_say_more_of_who_is_known_nothing_is_prepared() -> None:
+    assert World(plugins=(watch(tokens=True),)).ask(GOOD) is None
 
 
 def test_an_answer_is_prepared_once() -> None:
