@@ -29,7 +29,16 @@ _REFUSED = frozenset(
         *("grpc-status", "grpc-message", "grpc-encoding"),
         # In ext_authz's HTTP mode these are headers of our answer to Envoy.
         *("anonymous", "authority", "blocked_by", "company_id", "consumer_id", "credential_id"),
-        *("custom_id", "reason", "result", "route", "service", "transaction_id", "user_id"),
+        *(
+            "custom_id",
+            "reason",
+            "result",
+            "route",
+            "rule_headers",
+            "service",
+            "transaction_id",
+            "user_id",
+        ),
         *("token_company_id", "token_user_id", "username", TRANSACTION_ID, *IDENTITY_HEADERS),
     }
 )

@@ -1,12 +1,19 @@
 """The ext_authz filter in its HTTP mode: for those who cannot have gRPC between Envoy and authsvc.
 
-What HTTP mode cannot carry is made up for here: the route's name travels in a header, and the
-path without the hidden key comes back in one, which a few lines of Lua put in its place.
+What HTTP mode cannot carry is made up for here: the route's name and the client's address travel in
+headers, and the path without the hidden key comes back in one, which a few lines of Lua put in its
+place; so do headers that rules add to an answer, whose names nobody knows beforehand.
 """
 
 from typing import Any
 
-from authsvc.extauthz.http import PATH_HEADER, ROUTE_HEADER, SERVICE_HEADER
+from authsvc.extauthz.http import (
+    CLIENT_ADDRESS_HEADER,
+    PATH_HEADER,
+    ROUTE_HEADER,
+    RULE_HEADERS,
+    SERVICE_HEADER,
+)
 from authsvc.locations import header_names
 from authsvc.transaction_id import TRANSACTION_ID
 from sidecar.envoy_config.clusters import AUTHSVC_HTTP
@@ -18,6 +25,7 @@ _ASKED_WITH = ("accept", "authorization", "content-type", "cookie", TRANSACTION_
 _METADATA = (
     "anonymous",
     "authority",
+    "blocked_by",
     "company_id",
     "consumer_id",
     "credential_id",
@@ -25,6 +33,7 @@ _METADATA = (
     "reason",
     "result",
     "route",
+    RULE_HEADERS,
     "service",
     "token_company_id",
     "token_user_id",
@@ -34,6 +43,7 @@ _METADATA = (
 )
 _TOLD_TO_CLIENTS = ("content-type", "grpc-status", "www-authenticate", TRANSACTION_ID)
 _CONTEXT_HEADERS = {"route": ROUTE_HEADER, "service": SERVICE_HEADER}
+_CLIENT_ADDRESS = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"
 _LUA = f"""\
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -41,6 +51,20 @@ function envoy_on_request(handle)
   if path ~= nil then
     headers:replace(":path", path)
     headers:remove("{PATH_HEADER}")
+  end
+end
+
+local function unquote(text)
+  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+function envoy_on_response(handle)
+  local said = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.ext_authz")
+  local rules = said ~= nil and said["{RULE_HEADERS}"]
+  if rules then
+    for name, value in rules:gmatch("([^&=]+)=([^&]*)") do
+      handle:headers():replace(unquote(name), unquote(value))
+    end
   end
 end
 """
@@ -52,6 +76,7 @@ def http_service(context: dict[str, str]) -> dict[str, Any]:
         {"key": _CONTEXT_HEADERS[name], "value": value.replace("%", "%%")}
         for name, value in context.items()
     ]
+    told.append({"key": CLIENT_ADDRESS_HEADER, "value": _CLIENT_ADDRESS})
     return {
         "server_uri": {"uri": "http://tollkeeper", "cluster": AUTHSVC_HTTP, "timeout": "1s"},
         "authorization_request": {"headers_to_add": told},

@@ -20,7 +20,12 @@ IDENTITY_HEADERS = (
     "x-authenticated-groups",
 )
 # What Envoy tells authsvc in HTTP mode, and what it is told.
-_OWN_HEADERS = ("x-tollkeeper-route", "x-tollkeeper-service", "x-tollkeeper-path")
+_OWN_HEADERS = (
+    "x-tollkeeper-route",
+    "x-tollkeeper-service",
+    "x-tollkeeper-path",
+    "x-tollkeeper-client-address",
+)
 # Header names reach the matcher in lower case.
 _ANY_SEPARATOR = "[^a-z0-9]"
 

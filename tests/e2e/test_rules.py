@@ -9,6 +9,7 @@ import pytest_asyncio
 from tests.clients.raw_http import Response
 from tests.deadline import eventually
 from tests.fakes.collector import Collector
+from tests.fakes.sides import HARD_HTTP, Sides
 from tests.fakes.stack import Key, Stack
 
 OVER = {
@@ -29,7 +30,7 @@ SUNSET = {
     "regex_config": [{"conditions": [{"path": "request.route", "value": "^/changing/v1/"}]}],
     "response": {"headers": {"Deprecation": "true", "X-Request-Id": "the rule's"}},
 }
-LOOPBACK = {
+LOOPBACK: dict[str, Any] = {
     "_id": "loopback",
     "type": "regex",
     "block": True,
@@ -137,6 +138,42 @@ async def test_rules_look_at_the_request_and_those_that_do_not_block_add_headers
         elsewhere = await stack.get("/changing/v2/?x=1", key.header, free, method="DELETE")
         assert elsewhere.status == 200
         assert "deprecation" not in elsewhere.headers
+
+
+async def test_rules_hold_over_http_as_well(
+    stack: Stack, sides: Sides, collector: Collector
+) -> None:
+    key = await stack.new_key()
+    wants(collector, "1", SUNSET, LOOPBACK)
+    async with plugin_for(stack, collector):
+        lines = (key.header, "x-tollkeeper-client-address: 10.0.0.1")
+
+        async def asked(method: str) -> Response:
+            line = f"{method} /changing/v1/?x=1"
+            return (await sides.ask(HARD_HTTP, line, "x-tier: free", *lines))[0]
+
+        async def warned() -> bool:
+            return all(["deprecation" in (await asked("GET")).headers for _ in range(12)])
+
+        await eventually(warned, "headers of a rule", within=20)
+        passed = await asked("GET")
+        assert (passed.status, passed.headers["deprecation"]) == (200, "true")
+        assert "rule_headers" not in passed.headers
+    # Envoy shows authsvc no header over HTTP that is not named, so this rule asks for none.
+    conditions = LOOPBACK["regex_config"][0]["conditions"][:-1]
+    response = {"status": 451, "headers": {"X-Why": "a & b=c%"}, "body": {"e": 1}}
+    changes = {"regex_config": [{"conditions": conditions}], "response": response}
+    wants(collector, "2", LOOPBACK | changes)
+    async with plugin_for(stack, collector, application_id="over-http"):
+
+        async def blocked() -> bool:
+            return all([(await asked("DELETE")).status == 451 for _ in range(12)])
+
+        await eventually(blocked, "the rule about calls", within=20)
+        answer = await asked("DELETE")
+        assert answer.json() == {"e": 1}
+        assert answer.headers["x-why"] == "a & b=c%"
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
 
 
 async def test_without_moesif_requests_pass(stack: Stack) -> None:

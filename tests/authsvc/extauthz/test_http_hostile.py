@@ -27,7 +27,7 @@ async def port() -> AsyncIterator[int]:
 class Blocking:
     """Rules that block every request."""
 
-    headers = (("x-why", "rule"), ("result", "allow"), ("x-envoy-auth-headers-to-remove", "x"))
+    headers = (("x-why", "a rule&=%"), ("result", "allow"), ("x-envoy-auth-headers-to-remove", "x"))
     rule = "R"
     body = ""
 
@@ -80,7 +80,9 @@ async def test_a_rule_that_blocks_never_answers_what_envoy_takes_for_a_pass(
         response = await ask(port, "GET / HTTP/1.1", "host: a", f"apikey: {KEY}")
     assert response.status == answered
     assert response.headers["blocked_by"] == "R"
-    assert response.headers["x-why"] == "rule"
+    assert response.headers["x-why"] == "a rule&=%"
+    # The same for Lua, as Envoy passes on no header whose name it was not told.
+    assert response.headers["rule_headers"] == "x-why=a%20rule%26%3D%25"
 
 
 async def test_a_request_for_two_hosts_is_refused(port: int) -> None:
