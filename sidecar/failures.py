@@ -39,7 +39,7 @@ def explain(error: BaseException) -> Explanation | None:
 
 def _line(error: BaseException) -> str:
     if isinstance(error, DeclarativeConfigError):
-        return "\n".join(f"declarative_config: {line}" for line in str(error).splitlines())
+        return str(error)
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from sidecar.control import KEY_ROLES, ChildSpec, Role
-from sidecar.declarative.file import declarative_file
+from sidecar.declarative.file import declarative_file, read_first
 from sidecar.declarative.registrar import Registrar
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
@@ -78,7 +78,8 @@ async def _supervised(
         specs = _specs(settings, prepared, directory)
         return await stack.enter_async_context(supervise(specs, counters=counters))
     file = declarative_file(settings)
-    registrar = Registrar(await asyncio.to_thread(file.read), metrics=counters.declarations)
+    first = await asyncio.to_thread(read_first, file)
+    registrar = Registrar(first, metrics=counters.declarations)
     specs = _specs(settings, NO_DATABASE, directory)
     supervisor = await stack.enter_async_context(
         supervise(specs, counters=counters, declared=registrar)

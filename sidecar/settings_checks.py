@@ -20,7 +20,7 @@ from sidecar.root_key_file import NAME as GENERATED
 from sidecar.secret import Secret
 from sidecar.secret_file import is_open_to_others, read_secret
 from sidecar.settings_fields import Field, fields_of
-from sidecar.settings_model import DB_LESS, RootKeySourceName, Settings
+from sidecar.settings_model import RootKeySourceName, Settings
 from sidecar.strict_yaml import shown_name
 from sidecar.tls import server_context
 
@@ -59,8 +59,8 @@ def warnings(settings: Settings) -> Iterator[str]:
         yield f"data_dir: {GENERATED} in it is open to other users; make it 0600"
     if _vault_in_clear(settings):
         yield "keyring.vault_url: the root key travels in clear; use https"
-    if settings.declarative_config:
-        yield "declarative_config has no effect in this version"
+    if settings.declarative_config and not settings.database.is_off:
+        yield 'declarative_config has no effect unless database.url is "off"'
 
 
 def _vault_in_clear(settings: Settings) -> bool:
@@ -130,10 +130,10 @@ def _check_database(settings: Settings) -> None:
     url, field = settings.database.url, FIELDS["database.url"]
     if url is None:
         return
-    if url.reveal() == DB_LESS:
+    if settings.database.is_off:
         if settings.declarative_config is None:
             raise FIELDS["declarative_config"].error('is required where database.url is "off"')
-        raise field.error("this version cannot do without a database yet")
+        return
     try:
         parts = urlsplit(url.reveal())
         _ = parts.port  # raises if it is none
@@ -203,6 +203,8 @@ def reveals_keys(settings: Settings) -> bool:
 
 
 def _check_root_key(settings: Settings) -> None:
+    if settings.database.is_off:
+        return  # what is in memory alone has a ring of the moment
     source = settings.keyring.root_key_source
     for name in _NEEDED_BY_SOURCE[source]:
         if value_of(settings, name) is None:

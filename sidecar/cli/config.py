@@ -20,7 +20,13 @@ def config() -> None:
 @_CONFIG
 def check(config: Path | None) -> None:
     """Check the settings, and the files that they name; change nothing, connect to nothing."""
-    read_private_keys(_load(config))  # the one file that others read only when they need it
+    settings = _load(config)
+    read_private_keys(settings)  # the one file that others read only when they need it
+    if settings.database.is_off:
+        # Imported here: the schemas of all entities, which no other settings need.
+        from sidecar.declarative.file import declarative_file, read_first  # noqa: PLC0415
+
+        read_first(declarative_file(settings))
     click.echo("the settings are valid")
 
 

@@ -18,6 +18,7 @@ from sidecar.declarative.declaration import Declaration, KeyReader, SealedKey, k
 from sidecar.declarative.document import MAX_LENGTH
 from sidecar.declarative.parser import parse_declaration
 from sidecar.declarative.problems import DeclarationError, FieldProblem
+from sidecar.errors import DeclarativeConfigError
 from sidecar.sealed_keys import FileKeyReader
 from sidecar.settings import Settings, SettingsError
 
@@ -75,6 +76,19 @@ class DeclarationFile:
         except OSError:
             return None
         return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def read_first(file: DeclarationFile) -> Declaration:
+    """Return what the file of the settings declares when the program starts.
+
+    Raises:
+        DeclarativeConfigError: It cannot be read, or declares what cannot be.
+    """
+    try:
+        return file.read()
+    except DeclarationError as error:
+        lines = (f"declarative_config: {line}" for line in str(error).splitlines())
+        raise DeclarativeConfigError("\n".join(lines)) from None
 
 
 def declarative_file(settings: Settings) -> DeclarationFile:

@@ -9,7 +9,7 @@ import structlog
 
 from sidecar.declarative.declaration import Declaration, keeping_expiries
 from sidecar.declarative.editions import CannotPublishError, Edition, Latest
-from sidecar.declarative.file import DeclarationFile, FileWatch, LoadMetrics
+from sidecar.declarative.file import DeclarationFile, FileWatch, LoadMetrics, read_first
 
 _log = structlog.get_logger(__name__)
 
@@ -57,9 +57,9 @@ async def open_own_file(
     """Read the file, and follow it inside the context; also yield what has it read now.
 
     Raises:
-        DeclarationError: It cannot be read, or declares what cannot be.
+        DeclarativeConfigError: It cannot be read, or declares what cannot be.
     """
-    declarations = OwnFile(await asyncio.to_thread(file.read), metrics=metrics)
+    declarations = OwnFile(await asyncio.to_thread(read_first, file), metrics=metrics)
     watch = FileWatch(file, take=declarations.take, metrics=metrics)
     task = asyncio.create_task(watch.run(), name="declarative-file")
     try:

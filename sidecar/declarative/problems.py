@@ -86,10 +86,15 @@ Problem = EntityProblem | FieldProblem
 
 
 class DeclarationError(SidecarError):
-    """A file declares what cannot be. Its text is one line for each problem, without any key."""
+    """A file declares what cannot be. Its text is a line for each problem, without any key.
+
+    Of more than twenty, the first twenty are told.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(_lines(problems)))
+        lines = list(_lines(problems))
+        more = [f"and {len(lines) - _MOST_LINES} more"] if len(lines) > _MOST_LINES else []
+        super().__init__("\n".join(lines[:_MOST_LINES] + more))
         self.problems = tuple(problems)
 
     def body(self, *, flatten: bool = False) -> dict[str, Any]:

@@ -33,12 +33,20 @@ def clean_environment() -> dict[str, str]:
 class Product:
     """Runs in ``directory``, where its settings and its log are. A context manager."""
 
-    def __init__(self, directory: Path, *, database_url: str | None, workers: int = 1) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        database_url: str | None = None,
+        declared: str | None = None,
+        workers: int = 1,
+    ) -> None:
         """Take a place to run in.
 
         Args:
             directory: For its files.
             database_url: None: the embedded database, in ``directory``.
+            declared: What the declarative file says at first, instead of a database.
             workers: How many processes check requests.
         """
         self.directory = directory
@@ -48,7 +56,10 @@ class Product:
         )
         self._settings = directory / "tollkeeper.yaml"
         self._process: subprocess.Popen[bytes] | None = None
-        self._write_settings(database_url, workers)
+        self.declarative_file = directory / "kong.yaml"
+        if declared is not None:
+            self.declare(declared)
+        self._write_settings(database_url, workers, is_declared=declared is not None)
 
     @property
     def pid(self) -> int:
@@ -71,6 +82,16 @@ class Product:
                 env=clean_environment(),
             )
         await eventually(self._is_ready, f"the product to get ready; see {self.log}", within=60)
+
+    def declare(self, text: str) -> None:
+        """Exchange the declarative file."""
+        draft = self.declarative_file.with_suffix(".draft")
+        draft.write_text(text)
+        draft.replace(self.declarative_file)
+
+    def hang_up(self) -> None:
+        """Send SIGHUP."""
+        os.kill(self.pid, signal.SIGHUP)
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it by a signal, and return its exit status."""
@@ -127,7 +148,7 @@ class Product:
         except aiohttp.ClientError:
             return False
 
-    def _write_settings(self, database_url: str | None, workers: int) -> None:
+    def _write_settings(self, database_url: str | None, workers: int, *, is_declared: bool) -> None:
         settings: dict[str, Any] = {
             "data_dir": str(self.directory / "var"),
             "authsvc": {
@@ -145,5 +166,8 @@ class Product:
             key.chmod(0o600)
             settings["database"] = {"url": database_url}
             settings["keyring"] = {"root_key_file": str(key)}
+        if is_declared:
+            settings["database"] = {"url": "off"}
+            settings["declarative_config"] = str(self.declarative_file)
         self._settings.write_text(yaml.safe_dump(settings))
         self._settings.chmod(0o600)

@@ -10,7 +10,7 @@ from authsvc.errors import (
     SchemaVersionError,
     StoreUnavailableError,
 )
-from sidecar.errors import EmbeddedPostgresError, SettingsError, StartupError
+from sidecar.errors import DeclarativeConfigError, EmbeddedPostgresError, SettingsError, StartupError
 from sidecar.failures import FAILED, MISCONFIGURED, Explanation, explain
 
 EXPLAINED: dict[str, tuple[BaseException, int]] = {
@@ -25,6 +25,11 @@ EXPLAINED: dict[str, tuple[BaseException, int]] = {
     "a sealed value": (KeyringError(), FAILED),
     "one of a group": (ExceptionGroup("g", [KeyError(), SettingsError("x")]), MISCONFIGURED),
 }
+
+
+def test_a_declarative_file_is_told_of_in_a_line_for_each_mistake() -> None:
+    error = DeclarativeConfigError("a: x\nb: y")
+    assert explain(error) == Explanation("a: x\nb: y", MISCONFIGURED)
 
 
 @pytest.mark.parametrize("case", EXPLAINED)

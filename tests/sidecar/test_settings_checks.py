@@ -69,10 +69,6 @@ REFUSED: dict[str, tuple[Settings, str]] = {
         Settings(database=Database(url=Secret("off"))),
         "declarative_config .*required",
     ),
-    "no database": (
-        Settings(database=Database(url=Secret("off")), declarative_config="kong.yaml"),
-        "database.url .*this version",
-    ),
     "a database without a root key": (
         Settings(database=Database(url=URL)),
         "keyring.root_key_file .*required",
@@ -200,6 +196,12 @@ def test_files_that_others_may_read_are_a_warning_only(tmp_path: Path) -> None:
 def test_settings_without_effect_are_a_warning() -> None:
     settings = Settings(declarative_config="kong.yaml")
     assert [text.partition(" ")[0] for text in warnings(settings)] == ["declarative_config"]
+
+
+def test_without_a_database_there_is_no_root_key_to_give() -> None:
+    settings = Settings(database=Database(url=Secret("off")), declarative_config="kong.yaml")
+    check(settings)
+    assert list(warnings(settings)) == []
 
 
 def test_a_recovery_key_is_read_and_anything_else_refused(tmp_path: Path) -> None:

@@ -22,6 +22,33 @@ async def test_a_wrong_setting_is_one_line_and_2(
         assert "canary" not in line
 
 
+FILE = """_format_version: "3.0"
+consumers:
+- username: a
+  keyauth_credentials: [{key: canary, tags: []}]
+"""
+
+
+async def test_the_declarative_file_is_checked_too_line_by_line_and_without_its_keys(
+    tollkeeper: Tollkeeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "kong.yaml"
+    monkeypatch.setenv("TOLLKEEPER_DATABASE__URL", "off")
+    monkeypatch.setenv("TOLLKEEPER_DECLARATIVE_CONFIG", str(file))
+    file.write_text(FILE)
+    assert await tollkeeper("config", "check") == (0, "the settings are valid\n", "")
+    file.write_text(FILE.replace("[]", "5") + "- username: b\n  tags: x\n")
+    outcome = await tollkeeper("config", "check")
+    assert outcome.code == 2
+    assert outcome.err.splitlines() == [
+        "tollkeeper: declarative_config: consumers[1].keyauth_credentials[1]: tags: expected a set",
+        "declarative_config: consumers[2] (b): tags: expected a set",
+    ]
+    file.unlink()
+    outcome = await tollkeeper("config", "check")
+    assert (outcome.code, "cannot be read" in outcome.err) == (2, True)
+
+
 async def test_what_is_shown_is_what_would_give_it_again(
     tollkeeper: Tollkeeper, tmp_path: Path
 ) -> None:

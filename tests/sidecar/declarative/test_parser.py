@@ -259,6 +259,11 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_place() -> None:
     ]
 
 
+def test_of_many_mistakes_the_first_are_told() -> None:
+    lines = str(refused(consumers=[{}] * 50)).splitlines()
+    assert (len(lines), lines[-1]) == (21, "and 30 more")
+
+
 HIDING = {
     "a key twice": {
         "consumers": [{"username": "a"}],
