@@ -1,7 +1,8 @@
 """What of a client's certificate names a user or a company.
 
-A field is ``uri_san`` or ``dns_san`` (the first of them), ``subject`` (all of it), or one
-attribute of the subject: ``subject.CN``, ``subject.O``.
+A field is ``uri_san`` (the first of them), ``subject`` (all of it), or one attribute of the
+subject: ``subject.CN``, ``subject.O``.  Envoy's log tells of no other alternative names, though
+its message has a place for DNS names.
 """
 
 import re
@@ -19,10 +20,6 @@ class Certified(Protocol):
     @property
     def peer_uris(self) -> tuple[str, ...]:
         """The URIs among its alternative names."""
-
-    @property
-    def peer_dns_names(self) -> tuple[str, ...]:
-        """The DNS names among them."""
 
 
 CertificateField = Callable[[Certified], str | None]
@@ -43,7 +40,7 @@ def certificate_field(name: str) -> CertificateField:
         return _FIELDS[name]
     attribute = _ATTRIBUTE.fullmatch(name)
     if attribute is None:
-        raise ValueError("expected uri_san, dns_san, subject or subject.<attribute>")
+        raise ValueError("expected uri_san, subject or subject.<attribute>")
     wanted = attribute.group(1).lower()
     return lambda record: _attribute(record.peer_subject, wanted)
 
@@ -65,6 +62,5 @@ def _unescape(escaped: re.Match[str]) -> str:
 
 _FIELDS: dict[str, CertificateField] = {
     "uri_san": lambda record: next(iter(record.peer_uris), None),
-    "dns_san": lambda record: next(iter(record.peer_dns_names), None),
     "subject": lambda record: record.peer_subject or None,
 }

@@ -32,7 +32,6 @@ class CheckedCall:
     jwt_payloads: Mapping[str, Any] | None = None
     peer_subject = ""
     peer_uris: tuple[str, ...] = ()
-    peer_dns_names: tuple[str, ...] = ()
 
     def __init__(
         self,

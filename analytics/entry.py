@@ -86,7 +86,6 @@ class EntryReader:
             server_name=tls.server_name,
             peer_subject=tls.peer_subject,
             peer_uris=tls.peer_uris,
-            peer_dns_names=tls.peer_dns_names,
             client_address=self._address(common.downstream_remote_address)[0],
             peer_address=self._address(common.downstream_direct_remote_address)[0],
             local_address=_host_and_port(*self._address(common.downstream_local_address)),

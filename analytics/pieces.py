@@ -17,7 +17,6 @@ class Tls(NamedTuple):
     server_name: str
     peer_subject: str
     peer_uris: tuple[str, ...]
-    peer_dns_names: tuple[str, ...]
 
 
 def read_header(piece: bytes) -> tuple[str, str] | None:
@@ -55,5 +54,4 @@ def read_tls(piece: bytes) -> Tls:
         server_name=tls.tls_sni_hostname,
         peer_subject=certificate.subject,
         peer_uris=tuple(name.uri for name in names if name.HasField("uri")),
-        peer_dns_names=tuple(name.dns for name in names if name.HasField("dns")),
     )

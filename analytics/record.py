@@ -70,9 +70,8 @@ class AccessRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     request_body_size: int = 0
     tls_version: str = ""
     server_name: str = ""  # of the TLS handshake
-    peer_subject: str = ""  # of the client's certificate, as are the two below
+    peer_subject: str = ""  # of the client's certificate, as is the next
     peer_uris: tuple[str, ...] = ()
-    peer_dns_names: tuple[str, ...] = ()
 
     client_address: str = ""  # as Envoy resolved it, with the proxies that it trusts
     peer_address: str = ""  # of the connection

@@ -140,7 +140,6 @@ def test_every_field_is_read_from_where_envoy_puts_it() -> None:
         server_name="api.example.com",
         peer_subject="CN=billing,O=acme",
         peer_uris=("spiffe://acme/billing",),
-        peer_dns_names=("billing.acme", "b.acme"),
         client_address="203.0.113.5",
         peer_address="10.0.0.9",
         local_address="[::1]:8000",

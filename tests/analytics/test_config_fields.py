@@ -136,7 +136,7 @@ WRONG: dict[str, tuple[str, object, object]] = {
     "no field of a certificate": (
         "user_id_certificate_field",
         "serial",
-        "expected uri_san, dns_san, subject or subject.<attribute>",
+        "expected uri_san, subject or subject.<attribute>",
     ),
     "no direction": (
         "direction",

@@ -33,11 +33,14 @@ class Authority:
         self.cert = folder / f"{name}.pem"
         self.cert.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str) -> Pair:
-        """Write a certificate and its key."""
+    def issue(self, name: str, *, organization: str | None = None, uri: str | None = None) -> Pair:
+        """Write a certificate and its key; the URI is one of its alternative names."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        cert = self._certificate(subject, key.public_key(), is_authority=False)
+        attributes = {NameOID.ORGANIZATION_NAME: organization, NameOID.COMMON_NAME: name}
+        subject = x509.Name(
+            [x509.NameAttribute(oid, text) for oid, text in attributes.items() if text]
+        )
+        cert = self._certificate(subject, key.public_key(), is_authority=False, uri=uri)
         cert_pem = cert.public_bytes(serialization.Encoding.PEM)
         key_pem = key.private_bytes(
             serialization.Encoding.PEM,
@@ -55,10 +58,19 @@ class Authority:
         return pair
 
     def _certificate(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, is_authority: bool
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePublicKey,
+        *,
+        is_authority: bool,
+        uri: str | None = None,
     ) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        names: list[x509.GeneralName] = [
+            x509.DNSName("localhost"),
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+        ]
+        names += [] if uri is None else [x509.UniformResourceIdentifier(uri)]
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
