@@ -12,9 +12,11 @@ from typing import BinaryIO, TextIO
 import click
 
 from authsvc.errors import SealedKeyError
+from authsvc.kinds import PLUGINS
 from authsvc.sealed_key import SealingPublicKey
 from authsvc.sealing import Sealer
 from sidecar import logs
+from sidecar.admin.plugin_configs import SECRET_FIELDS
 from sidecar.cli.transfer_progress import showing_progress
 from sidecar.errors import SidecarError
 from sidecar.private_file import replacing_private
@@ -22,7 +24,7 @@ from sidecar.settings import Log, Settings, load, reveals_keys
 from sidecar.transfer.database_access import open_access
 from sidecar.transfer.encrypted_keys import encrypted_text
 from sidecar.transfer.exporting import KeyText, export_lines
-from sidecar.transfer.plan import WRITE_ORDER
+from sidecar.transfer.plan import WRITE_ORDER, Rows, pages
 
 _MOST = 4096  # bytes of a public key
 _STDOUT = "-"
@@ -64,6 +66,8 @@ async def _export(
     settings: Settings, file: str, public: SealingPublicKey | None, *, encrypted: bool
 ) -> None:
     async with open_access(settings) as access, access.database.snapshot() as rows:
+        if encrypted or public is not None:
+            await _tell_secrets(rows)
         total = sum([await rows.count(kind) for kind in WRITE_ORDER])
         text = encrypted_text if encrypted else _shown_by(access.ring.sealer, public)
         parts = export_lines(rows, key_text=text, transform=not encrypted, now=time.time())
@@ -71,6 +75,14 @@ async def _export(
             async for label, texts in parts:
                 target.write("".join(texts))
                 progress.advance(label, len(texts) if label else 0)
+
+
+async def _tell_secrets(rows: Rows) -> None:
+    """Say what of a file, whose reader is not to see keys, he sees all the same."""
+    async for page in pages(rows, PLUGINS):
+        for plugin in page:
+            for name in sorted(SECRET_FIELDS & plugin.config.keys()):
+                click.echo(f"warning: {name} of the plugin {plugin.name} is in clear", err=True)
 
 
 def _shown_by(sealer: Sealer, public: SealingPublicKey | None) -> KeyText:

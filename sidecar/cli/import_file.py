@@ -18,12 +18,14 @@ from sidecar.declarative.parser import parse_declaration
 from sidecar.declarative.problems import DeclarationError
 from sidecar.sealed_keys import FileKeyReader
 from sidecar.settings import Log, Settings, load
+from sidecar.transfer.conflicts import printable
 from sidecar.transfer.database_access import deed_of, open_access
 from sidecar.transfer.importing import carry_out, opened
 from sidecar.transfer.plan import WRITE_ORDER, Plan, make_plan
 
 _MOST = 64 * 2**20  # bytes: what the parser takes
 _INVALID = 2  # exit code
+_STDIN = "<stdin>"
 _UNDERSTOOD = frozenset({"_info"})  # of decK; the rest of what it writes for itself has no effect
 _TITLES = {"credentials": "keyauth_credentials"}  # as files call them
 
@@ -57,7 +59,7 @@ def import_file(
     """
     settings = load(config=config, environ=os.environ)
     logs.configure(Log(level="warning", format="text"), role="import", stream=sys.stderr)
-    may_be_asked = file is not sys.stdin.buffer and sys.stdin.isatty()
+    may_be_asked = getattr(file, "name", _STDIN) != _STDIN and sys.stdin.isatty()
     wish = _Wish(prune=prune, dry_run=dry_run, sure=yes, may_be_asked=may_be_asked)
     now = time.time()
     declaration = _read(file, settings, now)
@@ -74,7 +76,7 @@ def _read(file: BinaryIO, settings: Settings, now: float) -> Declaration:
             click.echo(f"tollkeeper: {line}", err=True)
         click.get_current_context().exit(_INVALID)
     for name in declaration.left_out:
-        click.echo(f"warning: {name}: left out, Tollkeeper has no such thing", err=True)
+        click.echo(f"warning: {printable(name)}: left out, Tollkeeper has no such thing", err=True)
     for name in declaration.ignored:
         if name not in _UNDERSTOOD:
             click.echo(f"warning: {name}: ignored", err=True)

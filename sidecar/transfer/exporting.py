@@ -20,11 +20,10 @@ from sidecar.admin.key_auth_enc import SCHEMA as CREDENTIAL_SCHEMA
 from sidecar.admin.kinds import Fixed
 from sidecar.declarative.kinds import KINDS, DeclaredKind
 from sidecar.errors import SidecarError
-from sidecar.transfer.plan import Rows
+from sidecar.transfer.plan import Rows, pages
 from sidecar.transfer.yaml_lines import entity_lines
 
 FORMAT_VERSION = "3.0"
-_PAGE = 1000  # rows
 _OURS = frozenset({"key_in_cookie", "key_in_bearer", "key_format"})  # Kong refuses them
 _LEFT_OUT = ("updated_at",)  # set by whoever writes; an export of the same is the same
 
@@ -59,9 +58,7 @@ async def export_lines(
     yield "", [head if transform else f"{head}_transform: false\n"]
     for declared in KINDS:
         heading = f"{declared.name}:\n"
-        after: str | None = None
-        while page := await rows.page(declared.stored, size=_PAGE, after=after):
-            after = page[-1].id
+        async for page in pages(rows, declared.stored):
             documents = (_document(declared, each, key_text, now) for each in page)
             texts = ["".join(entity_lines(each)) for each in documents]
             yield declared.stored.name, [heading + texts[0], *texts[1:]]

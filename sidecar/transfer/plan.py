@@ -1,6 +1,6 @@
 """What an import has to write, and to delete, so that the database holds what the file says."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -24,6 +24,18 @@ class Rows(Protocol):
 
     async def page(self, kind: Kind[Any], *, size: int, after: str | None = None) -> Sequence[Any]:
         """Return at most ``size`` entities in the order of their ids, those after ``after``."""
+
+
+async def pages(rows: Rows, kind: Kind[Any]) -> AsyncIterator[Sequence[Any]]:
+    """Yield everything of a kind, page by page.
+
+    Raises:
+        StoreUnavailableError: The database did not answer.
+    """
+    after: str | None = None
+    while page := await rows.page(kind, size=_PAGE, after=after):
+        yield page
+        after = page[-1].id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +131,11 @@ class _Planner:
         """Show every row to the matcher; return the ids of those that may be deleted."""
         wanted = set(self._declaration.select_tags)
         prunable: list[str] = []
-        after: str | None = None
-        while page := await rows.page(kind, size=_PAGE, after=after):
+        async for page in pages(rows, kind):
             for row in page:
                 matcher.meet(row)
                 if self._prune and wanted <= set(row.tags or ()):
                     prunable.append(row.id)
-            after = page[-1].id
         return prunable
 
     def _referring(self, entity: Any, kind: Kind[Any]) -> Any:

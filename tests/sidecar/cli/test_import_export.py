@@ -228,6 +228,22 @@ async def test_keys_are_shown_only_where_the_settings_allow_it(
     assert all("1 unchanged" in line for line in again)
 
 
+async def test_what_a_concealing_export_shows_all_the_same_is_told(tollkeeper: Tollkeeper) -> None:
+    moesif = b'_format_version: "3.0"\nplugins: [{name: moesif, config: {application_id: canary}}]'
+    await tollkeeper("import", "-", stdin=moesif)
+    told = "warning: application_id of the plugin moesif is in clear\n"
+    assert (await tollkeeper("export", "--encrypted")).err == told
+    assert (await tollkeeper("export")).err == ""
+
+
+async def test_names_in_warnings_do_not_move_the_cursor(tollkeeper: Tollkeeper) -> None:
+    plugin = b'_format_version: "3.0"\nplugins: [{name: "a\\e[2Jb"}]'
+    outcome = await tollkeeper("import", "-", stdin=plugin)
+    assert outcome.err == (
+        "warning: plugins: a\N{REPLACEMENT CHARACTER}[2Jb: left out, Tollkeeper has no such thing\n"
+    )
+
+
 async def test_an_export_that_is_sealed_comes_back_with_the_private_key_alone(
     tollkeeper: Tollkeeper,
     file: Path,

@@ -206,6 +206,18 @@ async def test_keys_may_change_their_places_in_the_file(importer: Importer) -> N
     after = await key_ids(importer)
     assert before.items() <= after.items()
     assert after.keys() == {"canary-0", "canary-1", "canary-2"}
+    await importer.load(file("canary-9"))  # no other key had to give way for it
+    assert (await key_ids(importer)).keys() == after.keys() | {"canary-9"}
+
+
+async def test_a_consumer_that_was_renamed_is_not_taken_for_two(importer: Importer) -> None:
+    await importer.load(HEAD + "consumers: [{username: a}]")
+    [row] = await importer.all(kinds.CONSUMERS)  # its id is the one that is derived from `a`
+    await importer.database.consumers.replace(replace(row, username="b"))
+    both = HEAD + "consumers: [{username: a}, {username: b}]"
+    assert await importer.load(both) == {"consumers": "1/0/0/1"}
+    assert {each.username for each in await importer.all(kinds.CONSUMERS)} == {"a", "b"}
+    assert await importer.load(both) == {"consumers": "0/0/0/2"}
 
 
 async def test_a_row_that_somebody_meddled_with_is_written_anew(importer: Importer) -> None:
