@@ -76,7 +76,7 @@ class Judgement(Protocol):
 
 
 class Caller(NamedTuple):
-    """Who calls: the consumer that was authenticated, and what its annotation says."""
+    """Who calls: the consumer whose key was sent, and what the request's annotation says."""
 
     consumer_id: str | None = None
     username: str | None = None
@@ -136,7 +136,9 @@ def is_refused(name: str) -> bool:
 def _judge(
     governance: Governance, request: Request, decision: Allow, annotation: Annotation
 ) -> Judgement:
-    consumer = decision.identity.owner.consumer if decision.identity else None
+    # The anonymous consumer stands for callers whom nobody knows.
+    identity = decision.identity if decision.reason is AllowReason.KEY else None
+    consumer = identity.owner.consumer if identity else None
     caller = Caller(
         consumer.id if consumer else None,
         consumer.username if consumer else None,

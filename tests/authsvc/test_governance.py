@@ -89,9 +89,10 @@ def test_only_what_is_allowed_after_being_asked_is_shown(decision: object) -> No
     assert rules.shown == []
 
 
-def test_the_anonymous_consumer_is_judged_too() -> None:
+def test_whoever_calls_as_the_anonymous_consumer_is_judged_as_somebody_unknown() -> None:
     rules = Rules(block=Block())
-    assert govern(rules, REQUEST, allow(AllowReason.ANONYMOUS), Annotation()).rule == "R"
+    assert govern(rules, REQUEST, allow(AllowReason.ANONYMOUS), Annotation("t", "u")).rule == "R"
+    assert [caller for _, caller in rules.shown] == [Caller(user_id="u")]
 
 
 def test_a_fault_in_rules_lets_the_request_pass_without_showing_it() -> None:
