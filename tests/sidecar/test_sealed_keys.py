@@ -9,6 +9,8 @@ from authsvc.errors import SealedKeyError
 from authsvc.sealed_key import SealingPublicKey, generate_pair
 from sidecar.admin.kinds import InvalidValueError
 from sidecar.declarative.declaration import SealedKey
+from sidecar.declarative.parser import parse_declaration
+from sidecar.declarative.problems import DeclarationError
 from sidecar.errors import SettingsError
 from sidecar.sealed_keys import FileKeyReader, KeyOpener, read_private_keys
 from sidecar.settings import Keyring, Settings
@@ -68,3 +70,30 @@ def test_each_form_of_a_key_in_a_file_is_read_for_what_it_is(tmp_path: Path) -> 
     assert into_database("encrypted:v1:AA", transform=False) == SealedKey("encrypted:v1:AA")
     with pytest.raises(InvalidValueError):
         without_database("encrypted:v1:AA", transform=False)
+
+
+def test_a_file_may_hold_sealed_keys_and_its_errors_name_the_entity_alone(tmp_path: Path) -> None:
+    file = tmp_path / "private.pem"
+    file.write_text(PRIVATE)
+    text = f"""
+_format_version: "3.0"
+consumers:
+- username: alice
+  keyauth_credentials:
+  - key: clear
+  - key: {SEALED}
+keyauth_enc_credentials:
+- consumer: alice
+  key: "{PUBLIC_KEY.seal(ApiKey.from_text("second"))}"
+"""
+    keys = FileKeyReader(settings(file), has_keyring=False)
+    declaration = parse_declaration(text, keys=keys)
+    opened = [ApiKey.from_text(key) for key in ("clear", "canary", "second")]
+    assert [each.key for each in declaration.credentials] == opened
+    file.write_text(generate_pair()[1])
+    with pytest.raises(DeclarationError) as caught:
+        parse_declaration(text, keys=FileKeyReader(settings(file), has_keyring=False))
+    assert str(caught.value).splitlines() == [
+        "consumers[1].keyauth_credentials[2]: key: it was sealed for another pair of keys",
+        "keyauth_enc_credentials[1]: key: it was sealed for another pair of keys",
+    ]
