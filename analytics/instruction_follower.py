@@ -148,8 +148,6 @@ class InstructionFollower:
             self._metrics.fetched(kind, outcome)
             if outcome not in _GOOD:
                 bad = bad or (outcome, asked)
-            if outcome is FetchOutcome.UNREACHABLE:
-                break  # whoever is away for one is so for the other
         if bad is not None:
             return self._failed(*bad)
         if self._failures:
