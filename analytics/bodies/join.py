@@ -54,7 +54,6 @@ class _Held:
     recording: Recording
     key: _Key
     is_open: bool = True
-    is_ambiguous: bool = False
     until: float = 0.0  # once it is closed
 
 
@@ -131,7 +130,6 @@ class BodyJoin:
         known = self._held.get(key)
         if known is not None:
             self._count(known.recording, State.WHOLE, BodyOutcome.AMBIGUOUS)
-            known.is_ambiguous = True
             self._clear(known.recording)
             return None
         held = self._held[key] = _Held(recording, key)
@@ -204,7 +202,7 @@ class BodyJoin:
 
     def _taken(self, held: _Held) -> Bodies:
         """Return what is there, and forget it; what may still come of it comes for nobody."""
-        bodies = NO_BODIES if held.is_ambiguous else held.recording.bodies()
+        bodies = held.recording.bodies()
         self._held.pop(held.key, None)
         self._clear(held.recording)
         self._report()
