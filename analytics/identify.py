@@ -4,7 +4,8 @@ The first source that says something wins, for the user and for the company apar
 
 1. ``user_id`` / ``company_id`` of authsvc's verdict;
 2. the request header that the configuration names;
-3. (user) the consumer of authsvc's verdict: custom id, username, id;
+3. (user) the consumer of authsvc's verdict: custom id, username, id; the anonymous consumer is
+   nobody, as it is to governance;
 4. the claims that Envoy's ``jwt_authn`` verified, where the configuration names its metadata;
 5. the field of the client's certificate that the configuration names;
 6. (user) logged ``x-consumer-*`` headers in the order of 3, only if they are to be trusted;
@@ -80,9 +81,7 @@ class Identifier:
         user = (
             verdict.user_id
             or _lookup(request, self._user_header)
-            or verdict.custom_id
-            or verdict.username
-            or verdict.consumer_id
+            or (_consumer(verdict) if not verdict.anonymous else None)
             or self._verified(record, self._user_claim, self._user_in_certificate)
             or self._consumer_header(request)
         )
@@ -111,6 +110,10 @@ class Identifier:
 
     def _consumer_header(self, headers: Mapping[str, str]) -> str | None:
         return _lookup(headers, _CONSUMER_HEADERS) if self._trusts_consumer_headers else None
+
+
+def _consumer(verdict: Verdict) -> str | None:
+    return verdict.custom_id or verdict.username or verdict.consumer_id
 
 
 def _certificate(name: str | None) -> CertificateField | None:

@@ -43,7 +43,7 @@ class Annotator:
         """Return what the rules want of a request that was decided about."""
         if rules is NOTHING_WANTED:
             return NOTHING
-        identity = decision.identity if isinstance(decision, Allow | Deny) else None
+        identity = _known(decision)
         token: tuple[str | None, str | None] = (None, None)
         if rules.read_token is not None:
             token = rules.read_token(request, identity is not None)
@@ -53,6 +53,12 @@ class Annotator:
             find_id(rules.company_id_from, identity) if rules.company_id_from else None,
             *token,
         )
+
+
+def _known(decision: Decision) -> Identity | None:
+    """Return who calls; the anonymous consumer stands for those whom nobody knows."""
+    identity = decision.identity if isinstance(decision, Allow | Deny) else None
+    return identity if identity is not None and identity.credential_id is not None else None
 
 
 def find_id(sources: Iterable[IdSource], identity: Identity | None) -> str | None:

@@ -108,6 +108,12 @@ def test_user_and_company_come_from_different_sources() -> None:
     assert identity == Identity("alice", "acme")
 
 
+def test_the_anonymous_consumer_is_nobody() -> None:
+    guest = verdict(consumer_id="c-1", username="guest", anonymous=True)
+    assert identify(said=guest) == Identity()
+    assert identify(said=guest, request=bearer(sub="u")).user_id == "u"
+
+
 def test_logged_consumer_headers_are_not_believed_unless_told_to() -> None:
     assert identify(request={"x-consumer-username": "mallory"}) == Identity()
 

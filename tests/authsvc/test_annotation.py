@@ -80,6 +80,21 @@ TOLD: dict[str, tuple[Decision, AnnotationRules, Annotation]] = {
 }
 
 
+def test_the_anonymous_consumer_is_nobody() -> None:
+    known = []
+
+    def read_token(_request: Request, is_known: bool) -> tuple[None, None]:
+        known.append(is_known)
+        return None, None
+
+    guest = Identity(BOB.owner)
+    rules = replace(RULES, transaction_ids=False, read_token=read_token)
+    assert (
+        Annotator(NULLS).annotate(REQUEST, Deny(DenyReason.NOBODY, None, guest), rules) == NOTHING
+    )
+    assert known == [False]
+
+
 def test_a_token_is_read_with_what_is_known_already() -> None:
     asked = []
 
