@@ -1,6 +1,11 @@
-"""Tollkeeper's access log face, pipeline and delivery, with a configured moesif plugin."""
+"""Tollkeeper's access log face, pipeline and delivery, with a configured moesif plugin.
+
+Every batch goes to disk as well, as in the product.
+"""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import uvloop
 
@@ -9,24 +14,31 @@ from analytics.config_fields import parse_moesif_config
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
 from analytics.routing import ScopedConfig
+from analytics.shelves import Shelves
+from analytics.spool import SpoolLimits
 from bench.analytics.plugin import APPLICATION_IDS, configuration
 from bench.contenders.serving import announce_and_wait, run
 from sidecar.telemetry import Telemetry
+
+_LIMITS = SpoolLimits(size=2**30, age=3600.0)
 
 
 async def serve() -> None:
     """Serve until standard input ends."""
     metrics = Telemetry.of_child("bench").analytics
     config = configuration(APPLICATION_IDS["tollkeeper"], collector_port=int(sys.argv[1]))
-    async with (
-        MoesifCollector() as collector,
-        Pipeline(collector=collector, metrics=metrics) as pipeline,
-    ):
-        pipeline.configure([ScopedConfig(parse_moesif_config(config))], credential_names=["apikey"])
-        async with accesslog.serve(
-            "127.0.0.1:0", open_stream=pipeline.open_stream, metrics=metrics
-        ) as address:
-            await announce_and_wait(int(address.rpartition(":")[2]))
+    with tempfile.TemporaryDirectory() as directory:
+        shelves = Shelves(Path(directory), key=bytes(32), limits=_LIMITS)
+        async with (
+            MoesifCollector() as collector,
+            Pipeline(collector=collector, metrics=metrics, shelves=shelves) as pipeline,
+        ):
+            scope = ScopedConfig(parse_moesif_config(config))
+            pipeline.configure([scope], credential_names=["apikey"])
+            async with accesslog.serve(
+                "127.0.0.1:0", open_stream=pipeline.open_stream, metrics=metrics
+            ) as address:
+                await announce_and_wait(int(address.rpartition(":")[2]))
 
 
 if __name__ == "__main__":
