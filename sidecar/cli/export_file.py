@@ -11,12 +11,12 @@ from typing import BinaryIO, TextIO
 
 import click
 
-from authsvc.errors import SealedKeyError
 from authsvc.kinds import PLUGINS
 from authsvc.sealed_key import SealingPublicKey
 from authsvc.sealing import Sealer
 from sidecar import logs
 from sidecar.admin.plugin_configs import SECRET_FIELDS
+from sidecar.cli.key_input import read_public_key
 from sidecar.cli.transfer_progress import showing_progress
 from sidecar.errors import SidecarError
 from sidecar.private_file import replacing_private
@@ -26,7 +26,6 @@ from sidecar.transfer.encrypted_keys import encrypted_text
 from sidecar.transfer.exporting import KeyText, export_lines
 from sidecar.transfer.plan import WRITE_ORDER, Rows, pages
 
-_MOST = 4096  # bytes of a public key
 _STDOUT = "-"
 
 
@@ -54,7 +53,7 @@ def export_file(
         raise click.UsageError("give --encrypted or --sealed-with, not both")
     settings = load(config=config, environ=os.environ)
     logs.configure(Log(level="warning", format="text"), role="export", stream=sys.stderr)
-    public = None if sealed_with is None else _public_key(sealed_with)
+    public = None if sealed_with is None else read_public_key(sealed_with, name="--sealed-with")
     if not encrypted and public is None and not reveals_keys(settings):
         raise click.UsageError(
             "admin.reveal_keys does not let keys be shown: give --encrypted or --sealed-with"
@@ -102,10 +101,3 @@ def _opened(file: str) -> Iterator[TextIO]:
             yield target
     except OSError as error:
         raise SidecarError(f"{file}: {error.strerror}") from None
-
-
-def _public_key(file: BinaryIO) -> SealingPublicKey:
-    try:
-        return SealingPublicKey.from_pem(file.read(_MOST).decode("utf-8", "replace"))
-    except SealedKeyError as error:
-        raise click.UsageError(f"--sealed-with: {error}") from None

@@ -1,14 +1,29 @@
-"""An API key as commands take it: from a file or standard input, never as an argument."""
+"""Keys as commands take them: from a file or standard input, never as an argument."""
 
 from typing import BinaryIO
 
 import click
 
+from authsvc.errors import SealedKeyError
+from authsvc.sealed_key import SealingPublicKey
+
 _MAX_KEY = 65536  # bytes
 
 
+def read_public_key(file: BinaryIO, *, name: str) -> SealingPublicKey:
+    """Return the public key in an open file, to seal keys with.
+
+    Raises:
+        click.UsageError: It holds something else.
+    """
+    try:
+        return SealingPublicKey.from_pem(file.read(_MAX_KEY).decode("utf-8", "replace"))
+    except SealedKeyError as error:
+        raise click.UsageError(f"{name}: {error}") from None
+
+
 def read_key(file: BinaryIO, *, name: str) -> str:
-    """Return the key in an open file; ``name`` is what the user calls the file.
+    """Return the API key in an open file; ``name`` is what the user calls the file.
 
     Raises:
         click.UsageError: It holds no key.

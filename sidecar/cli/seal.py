@@ -7,9 +7,8 @@ from typing import BinaryIO
 import click
 
 from authsvc.apikey import ApiKey
-from authsvc.errors import SealedKeyError
 from authsvc.sealed_key import SealingPublicKey, generate_pair, is_sealed
-from sidecar.cli.key_input import read_key
+from sidecar.cli.key_input import read_key, read_public_key
 from sidecar.private_file import write_private
 from sidecar.sealed_file import seal_keys
 
@@ -41,7 +40,7 @@ def seal(public_key_file: BinaryIO | None, file: BinaryIO | None, generate: Path
     if generate is not None:
         _make_pair(generate)
     elif public_key_file is not None:
-        _seal(_public_key(public_key_file), file)
+        _seal(read_public_key(public_key_file, name="--public-key-file"), file)
 
 
 def _make_pair(directory: Path) -> None:
@@ -56,13 +55,6 @@ def _make_pair(directory: Path) -> None:
         raise click.UsageError(f"{error.filename or directory}: {error.strerror}") from None
     click.echo(f"{directory / PRIVATE_NAME}: for keyring.declarative_private_key_file; keep a copy")
     click.echo(f"{directory / PUBLIC_NAME}: for --public-key-file; no secret")
-
-
-def _public_key(file: BinaryIO) -> SealingPublicKey:
-    try:
-        return SealingPublicKey.from_pem(file.read(_LONGEST_KEY).decode("utf-8", "replace"))
-    except SealedKeyError as error:
-        raise click.UsageError(f"--public-key-file: {error}") from None
 
 
 def _seal(public: SealingPublicKey, file: BinaryIO | None) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from authsvc.apikey import ApiKey
 from authsvc.entities import StoredCredential
-from authsvc.errors import KeyringError
+from authsvc.errors import KeyRemovedError, KeyringError
 from authsvc.kinds import Kind
 from authsvc.sealing import Sealer
 from sidecar.declarative.declaration import Declaration, DeclaredCredential, SealedKey
@@ -115,7 +115,11 @@ async def _write(plan: KindPlan, table: BulkTable, ring: Ring, progress: Progres
     for start in range(0, len(plan.puts), BATCH):
         batch = plan.puts[start : start + BATCH]
         await ring.refresh()
-        await table.put_all([_stored(each, ring.sealer) for each in batch])
+        try:
+            await table.put_all([_stored(each, ring.sealer) for each in batch])
+        except KeyRemovedError:  # between the two lines above
+            await ring.refresh()
+            await table.put_all([_stored(each, ring.sealer) for each in batch])
         progress.advance(plan.kind.name, len(batch))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from authsvc import kinds
 from authsvc.audit import AuditChain, Deed, recording, verify
-from authsvc.errors import StoreUnavailableError
+from authsvc.errors import KeyRemovedError, StoreUnavailableError
 from authsvc.kinds import Kind
 from sidecar.transfer.importing import (
     BATCH,
@@ -37,12 +37,16 @@ FILE = json.dumps(
 )
 
 
-class Failing:
-    """A database that fails at its n-th write, as one that is killed."""
+GONE = StoreUnavailableError("as a database that was killed")
 
-    def __init__(self, importer: Importer, *, at: int) -> None:
+
+class Failing:
+    """A database that fails at its n-th write."""
+
+    def __init__(self, importer: Importer, *, at: int, error: Exception = GONE) -> None:
         self._importer = importer
         self.left = at
+        self.error = error
 
     def bulk(self, kind: Kind[Any]) -> BulkTable:
         return FailingTable(self, self._importer.database.bulk(kind))
@@ -56,7 +60,7 @@ class FailingTable:
     async def put_all(self, entities: Sequence[Any]) -> int | None:
         self._database.left -= 1
         if not self._database.left:
-            raise StoreUnavailableError("gone")
+            raise self._database.error
         return await self._table.put_all(entities)
 
     async def delete_all(self, ids: Sequence[str]) -> int | None:
@@ -88,6 +92,16 @@ async def test_an_import_that_breaks_off_is_finished_by_the_next_one(importer: I
 async def count(importer: Importer, kind: Kind[Any]) -> int:
     async with importer.database.snapshot() as rows:
         return await rows.count(kind)
+
+
+async def test_a_key_of_the_ring_that_goes_meanwhile_does_not_end_an_import(
+    importer: Importer,
+) -> None:
+    ring = SteadyRing(importer.sealer)
+    failing = Failing(importer, at=10, error=KeyRemovedError())
+    await carry_out(await importer.plan(FILE), failing, ring=ring, progress=Steps())
+    assert await count(importer, kinds.CREDENTIALS) == MANY
+    assert ring.refreshed == 3 + 3 * 3 + 1 + 1  # each batch, once more where it failed, the end
 
 
 async def test_keys_are_written_after_all_that_limits_them(importer: Importer) -> None:
