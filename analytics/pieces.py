@@ -38,10 +38,16 @@ def read_said(piece: bytes) -> tuple[str, str | None]:
     return entry.key, value.string_value or ("true" if value.bool_value else None)
 
 
-def read_address(piece: bytes) -> tuple[str, int]:
-    """Return the IP address and the port of an Address; empty where it is something else."""
+def read_address(piece: bytes) -> str:
+    """Return the IP address of an Address; empty where it is something else."""
+    return Address.FromString(piece).socket_address.address
+
+
+def read_host_and_port(piece: bytes) -> str:
+    """Return the same with its port, as it stands in URLs."""
     socket = Address.FromString(piece).socket_address
-    return socket.address, socket.port_value
+    host = f"[{socket.address}]" if ":" in socket.address else socket.address
+    return f"{host}:{socket.port_value}" if host else ""
 
 
 def read_tls(piece: bytes) -> Tls:
