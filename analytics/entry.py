@@ -1,6 +1,7 @@
 """One entry of Envoy's access log: from bytes to an ``AccessRecord``."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -35,6 +36,11 @@ _SECOND = 1_000_000_000  # nanoseconds
 _MAX_SECONDS = 2**33  # in the year 2242; a clock beyond it is wrong
 _FINAL_TYPES = frozenset({envoy_names.NOT_SET, envoy_names.DOWNSTREAM_END})
 _MAX_GRPC_STATUS_LENGTH = 3
+
+# authsvc uses the names that a verdict has here, and names the route and the service besides.
+_NOTHING_SAID: dict[str, Any] = dict.fromkeys((*Verdict.__struct_fields__, "route", "service"))
+_NOTHING_SAID["anonymous"] = False
+_verdict_members = itemgetter(*Verdict.__struct_fields__)
 
 
 class EntryReader:
@@ -71,7 +77,8 @@ class EntryReader:
         request, response = entry.request, entry.response
         namespaces = common.metadata.filter_metadata
         said = self._what_authsvc_said(namespaces)
-        authority = _authority(said.get("authority") or request.authority)
+        told = said or _NOTHING_SAID
+        authority = _authority(told["authority"] or request.authority)
         response_headers = self._headers(response.response_headers)
         # By position, in the order of the fields: 38 names would take longer than all they name.
         return AccessRecord(
@@ -101,14 +108,14 @@ class EntryReader:
             response.response_body_bytes,
             response.response_code_details,
             _flags(common),
-            said.get("route") or common.route_name or None,
-            said.get("service"),
+            told["route"] or common.route_name or None,
+            told["service"],
             common.upstream_cluster,
             self._address(common.upstream_remote_address),
             common.upstream_transport_failure_reason,
             common.upstream_request_attempt_count,
             dict(map(self._tag, common.custom_tags)),
-            _verdict(said),
+            Verdict(*_verdict_members(said)) if said else None,
             _jwt_payloads(namespaces),
         )
 
@@ -129,32 +136,12 @@ class EntryReader:
                 headers[name] = value
         return headers
 
-    def _what_authsvc_said(self, namespaces: Mapping[str, bytes]) -> dict[str, str | None]:
+    def _what_authsvc_said(self, namespaces: Mapping[str, bytes]) -> dict[str, Any] | None:
         if VERDICT_NAMESPACE not in namespaces:
-            return {}
-        pieces = StructEntries.FromString(namespaces[VERDICT_NAMESPACE]).fields
-        return dict(map(self._said, pieces))
-
-
-def _verdict(said: Mapping[str, str | None]) -> Verdict | None:
-    if not said:
-        return None
-    return Verdict(
-        result=said.get("result"),
-        reason=said.get("reason"),
-        consumer_id=said.get("consumer_id"),
-        username=said.get("username"),
-        custom_id=said.get("custom_id"),
-        credential_id=said.get("credential_id"),
-        anonymous=said.get("anonymous") == "true",
-        authority=said.get("authority"),
-        user_id=said.get("user_id"),
-        company_id=said.get("company_id"),
-        token_user_id=said.get("token_user_id"),
-        token_company_id=said.get("token_company_id"),
-        transaction_id=said.get("transaction_id"),
-        blocked_by=said.get("blocked_by"),
-    )
+            return None
+        said = _NOTHING_SAID.copy()
+        said.update(map(self._said, StructEntries.FromString(namespaces[VERDICT_NAMESPACE]).fields))
+        return said
 
 
 def _unusual_method(request: HTTPRequestProperties) -> str:

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from analytics import envoy_names
 from analytics.pb.accesslog_pb2 import Address, StructEntry, TextEntry, TLSProperties
 
+_FLAGS = frozenset({"anonymous"})
+
 
 class Tls(NamedTuple):
     """What is known of a connection with TLS; all empty without."""
@@ -31,11 +33,14 @@ def read_text(piece: bytes) -> tuple[str, str]:
     return entry.key, entry.value
 
 
-def read_said(piece: bytes) -> tuple[str, str | None]:
-    """Return an entry of a verdict: a text, or a flag as the text that it is in HTTP mode."""
+def read_said(piece: bytes) -> tuple[str, str | bool | None]:
+    """Return an entry of a verdict: a flag, a text, or None where it is something else."""
     entry = StructEntry.FromString(piece)
     value = entry.value
-    return entry.key, value.string_value or ("true" if value.bool_value else None)
+    if entry.key in _FLAGS:
+        # In ext_authz's HTTP mode every value of the verdict is text.
+        return entry.key, value.bool_value or value.string_value == "true"
+    return entry.key, value.string_value or None
 
 
 def read_address(piece: bytes) -> str:

@@ -138,7 +138,7 @@ def _request(number: int, request_id: str) -> dict[str, object]:
             "content-length": str(number % 400),
             "content-type": "application/json",
             "origin": "https://shop.example",
-            "traceparent": f"00-{number:032x}-{number:016x}-01",
+            "traceparent": f"00-{number + 1:032x}-{number + 1:016x}-01",
             "x-forwarded-proto": "https",
             "x-tenant": f"tenant-{number % 90}",
         },

@@ -62,6 +62,7 @@ def event(entry: Members, sender: Members) -> Members:
     common, request = entry["common_properties"], entry["request"]
     said = common["metadata"]["filter_metadata"]["envoy.filters.http.ext_authz"]
     started = timestamp(common["start_time"])
+    _, trace_id, span_id, _ = request["request_headers"]["traceparent"].split("-")
     return {
         "request": {
             "time": iso(started),
@@ -78,10 +79,13 @@ def event(entry: Members, sender: Members) -> Members:
             "ip_address": common["upstream_remote_address"]["socket_address"]["address"],
         },
         "user_id": said["custom_id"],
+        "session_token": said["credential_id"],
+        "trace_id": trace_id,
+        "span": {"id": span_id},
         "transaction_id": request["request_id"],
         "direction": "Incoming",
         "weight": 1,
-        "metadata": metadata(entry, said, sender),
+        "metadata": metadata(entry, said, sender) | {"trace_id": trace_id, "span_id": span_id},
     }
 
 

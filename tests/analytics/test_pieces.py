@@ -18,16 +18,21 @@ def test_tags_stay_as_they_are() -> None:
 
 
 SAID = {
-    "text": ({"string_value": "u"}, "u"),
-    "empty": ({"string_value": ""}, None),
-    "true": ({"bool_value": True}, "true"),
-    "false": ({"bool_value": False}, None),
-    "a number": ({"number_value": 7}, None),
-    "null": ({"null_value": 0}, None),
+    "text": ("name", {"string_value": "u"}, "u"),
+    "empty": ("name", {"string_value": ""}, None),
+    "true": ("name", {"bool_value": True}, None),
+    "a number": ("name", {"number_value": 7}, None),
+    "null": ("name", {"null_value": 0}, None),
+    "a flag": ("anonymous", {"bool_value": True}, True),
+    "a flag as text": ("anonymous", {"string_value": "true"}, True),
+    "no flag": ("anonymous", {"bool_value": False}, False),
+    "no flag as text": ("anonymous", {"string_value": "false"}, False),
 }
 
 
-@pytest.mark.parametrize(("value", "meant"), SAID.values(), ids=SAID)
-def test_what_authsvc_said_is_text_or_nothing(value: dict[str, object], meant: str | None) -> None:
-    piece = StructEntry(key="name", value=value)
-    assert read_said(piece.SerializeToString()) == ("name", meant)
+@pytest.mark.parametrize(("name", "value", "meant"), SAID.values(), ids=SAID)
+def test_what_authsvc_said_is_text_or_a_flag_or_nothing(
+    name: str, value: dict[str, object], meant: object
+) -> None:
+    piece = StructEntry(key=name, value=value)
+    assert read_said(piece.SerializeToString()) == (name, meant)
