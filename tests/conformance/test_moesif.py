@@ -1,8 +1,7 @@
 """The cases of ``moesif.json``, from the bytes that Envoy sends to what a collector gets.
 
-Run are the kinds identify, client_ip, masking, event and delivery.  Not collected, because there
-is nothing yet that could pass: the kinds sampling and governance, the cases of the group
-``bodies`` (the access log has none).
+Run are the kinds identify, client_ip, masking, event and delivery; sampling, governance and
+bodies have files of their own.
 """
 
 import fnmatch
