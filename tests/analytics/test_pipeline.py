@@ -4,6 +4,7 @@ from typing import Any
 
 from analytics import pipeline as pipeline_module
 from analytics.config_fields import parse_moesif_config
+from analytics.instruction_book import InstructionBook
 from analytics.metrics import DropReason, SkipReason
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
@@ -11,6 +12,7 @@ from analytics.routing import KnownRoute, KnownService, ScopedConfig, Topology
 from tests.deadline import eventually
 from tests.fakes.collector import Collector, Hang
 from tests.fakes.counting_metrics import CountingMetrics
+from tests.fakes.documents import CountingInstructions
 from tests.fakes.envoy_log import entry, message, said
 
 
@@ -268,3 +270,26 @@ async def test_no_more_events_go_than_the_rate_allows(metrics: CountingMetrics) 
         await arrived(collector, 6)
     assert len(collector.events) == 6
     assert metrics.drops == {DropReason.SHUTDOWN: 2}
+
+
+async def test_what_moesif_does_not_want_is_left_out_and_the_rest_has_a_weight(
+    metrics: CountingMetrics,
+) -> None:
+    async with Collector() as collector, MoesifCollector() as client:
+        collector.config = {"sample_rate": 25, "user_sample_rate": {"all": 100, "none": 0}}
+        counted = CountingInstructions()
+        async with (
+            InstructionBook(source=client, metrics=counted) as book,
+            Pipeline(collector=client, metrics=metrics, instructions=book) as it,
+        ):
+            it.configure([scoped(collector)], credential_names=[])
+            await eventually(lambda: counted.fetches, "what Moesif wants")
+            stream = it.open_stream()
+            for user in ("none", "all", "none"):
+                stream.accept(message(entry(common=said(username=user))))
+            stream.accept(message(*[entry() for _ in range(200)]))
+    weights = [(event.get("user_id"), event["weight"]) for event in collector.events]
+    assert weights[0] == ("all", 1)
+    assert set(weights[1:]) == {(None, 4)}
+    assert metrics.skips[SkipReason.SAMPLED_USER] == 2
+    assert metrics.skips[SkipReason.SAMPLED_GLOBAL] + len(weights) - 1 == 200

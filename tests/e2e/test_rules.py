@@ -140,6 +140,38 @@ async def test_rules_look_at_the_request_and_those_that_do_not_block_add_headers
         assert "deprecation" not in elsewhere.headers
 
 
+async def test_envoy_answers_with_whatever_status_a_rule_has(
+    stack: Stack, collector: Collector
+) -> None:
+    key = await stack.new_key()
+    statuses = (200, 204, 302, 402, 418, 429, 451, 499, 503)
+    rules = [
+        {
+            "_id": f"answers-{status}",
+            "type": "regex",
+            "block": True,
+            "regex_config": [
+                {"conditions": [{"path": "request.headers.x-want", "value": f"^{status}$"}]}
+            ],
+            "response": {"status": status, "headers": {"X-By": "rule"}, "body": None},
+        }
+        for status in statuses
+    ]
+    wants(collector, "1", *rules)
+    async with plugin_for(stack, collector):
+
+        async def answers(status: int) -> Response:
+            return await stack.get("/changing", key.header, f"x-want: {status}")
+
+        async def in_force() -> bool:
+            return all([(await answers(418)).status == 418 for _ in range(12)])
+
+        await eventually(in_force, "the rules", within=20)
+        for status in statuses:
+            answer = await answers(status)
+            assert (answer.status, answer.headers["x-by"], answer.body) == (status, "rule", b"")
+
+
 async def test_rules_hold_over_http_as_well(
     stack: Stack, sides: Sides, collector: Collector
 ) -> None:
