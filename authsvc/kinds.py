@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Generic, TypeVar
 
 from authsvc.entities import (
@@ -47,7 +48,7 @@ class Kind(Generic[E]):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the entity's fields."""
-        return tuple(one.name for one in fields(self.entity))
+        return _columns(self.entity)  # type: ignore[arg-type]  # a class can be hashed
 
     @property
     def ids(self) -> frozenset[str]:
@@ -58,6 +59,11 @@ class Kind(Generic[E]):
     def indexed(self) -> frozenset[str]:
         """The names of the fields whose texts an index holds."""
         return frozenset({"tags", *(name for names in self.unique for name in names)})
+
+
+@cache
+def _columns(entity: type[Entity]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(entity))
 
 
 CONSUMERS = Kind("consumers", Consumer, (("id",), ("username",), ("custom_id",)))

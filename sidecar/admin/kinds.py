@@ -15,6 +15,8 @@ from sidecar.admin.numerals import parse_number
 from sidecar.admin.problems import Why
 
 _UUID = re.compile(r"[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+# Neither infinite, nor an int that no double can hold: Kong knows only doubles.
+_TOO_LARGE = 2**1023
 LATEST = 253_402_300_799  # the last second of the year 9999
 TextCheck = Callable[[str], str | None]
 """Returns what is wrong with a text, or None."""
@@ -209,8 +211,7 @@ def _blank_as_null(value: object) -> object:
 def _number(value: object) -> int | float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Neither infinite, nor an int that no double can hold: Kong knows only doubles.
-    return value if abs(value) < 2**1023 else None
+    return value if abs(value) < _TOO_LARGE else None
 
 
 def _as_number(value: object) -> object:

@@ -47,6 +47,17 @@ class ScriptedRole:
         return self._script.get("checks", {"fine": True})
 
 
+async def follow(declarations: Declarations, name: str, journal: Journal) -> None:
+    while True:
+        await load(declarations, name, journal)
+
+
+async def load(declarations: Declarations, name: str, journal: Journal) -> None:
+    edition = await declarations.next()
+    journal.write(f"{name} loads {edition.number}")
+    declarations.applied(edition.number)
+
+
 @asynccontextmanager
 async def open_role(
     spec: ChildSpec, *, telemetry: Telemetry, declarations: Declarations | None = None
@@ -62,10 +73,10 @@ async def open_role(
         raise RuntimeError(script["fault"])
     if "exit" in script:
         os._exit(script["exit"])
+    following = None
     if declarations is not None:
-        edition = await declarations.next()
-        journal.write(f"{spec.name} loads {edition.number} {edition.declaration.count()}")
-        declarations.applied(edition.number)
+        await load(declarations, spec.name, journal)
+        following = asyncio.create_task(follow(declarations, spec.name, journal))
     if "hang_start" in script:
         await asyncio.sleep(3600)
     telemetry.auth.checked(result="allow", reason="ok", transport="grpc", seconds=0.001)
@@ -74,6 +85,8 @@ async def open_role(
     try:
         yield ScriptedRole(script)
     finally:
+        if following is not None:
+            following.cancel()
         journal.write(f"{spec.name} drains")
         await asyncio.sleep(script.get("drain_seconds", 0))
         journal.write(f"{spec.name} drained")

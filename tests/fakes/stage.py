@@ -8,11 +8,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import get_args
 
+from msgspec import structs
+
 from sidecar.control import ChildSpec, Role
+from sidecar.declarative.registrar import Registrar
 from sidecar.keeper import Pace
 from sidecar.metrics_directory import open_directory
 from sidecar.secret import Secret
-from sidecar.settings import Settings
+from sidecar.settings import DB_LESS, Database, Settings
 from sidecar.supervisor import Supervisor, supervise
 from sidecar.telemetry import ProcessCounters
 from tests.deadline import eventually
@@ -37,13 +40,21 @@ class Stage:
         (self.directory / f"{name}.json").write_text(json.dumps(script))
 
     @asynccontextmanager
-    async def raised(self, *names: str) -> AsyncIterator[Supervisor]:
-        """Supervise processes of these names."""
+    async def raised(
+        self, *names: str, declared: Registrar | None = None
+    ) -> AsyncIterator[Supervisor]:
+        """Supervise processes of these names, on a database or on what is declared."""
         with open_directory(self.directory) as metrics:
             self.counters = ProcessCounters(metrics)
             specs = [spec_of(name, self.directory, metrics) for name in names]
+            if declared is not None:
+                off = Database(url=Secret(DB_LESS))
+                specs = [
+                    structs.replace(spec, settings=structs.replace(spec.settings, database=off))
+                    for spec in specs
+                ]
             async with supervise(
-                specs, counters=self.counters, command=COMMAND, pace=QUICK
+                specs, counters=self.counters, command=COMMAND, pace=QUICK, declared=declared
             ) as self.supervisor:
                 yield self.supervisor
 

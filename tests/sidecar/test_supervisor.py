@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from sidecar import control
+from sidecar.declarative.file import DeclarationFile
+from sidecar.declarative.registrar import Registrar
 from sidecar.errors import SettingsError
 from sidecar.readiness import is_ready
 from sidecar.stopping import Stop
 from tests.deadline import eventually
 from tests.fakes import stage as stage_module
+from tests.fakes.declarations import CountedLoads, a_consumer, declared
 from tests.fakes.processes import is_alive
 from tests.fakes.stage import Stage
 
@@ -215,3 +218,29 @@ async def test_nothing_outlives_a_supervisor_that_is_killed(
         await supervisor.wait()
     pids = stage.pids("authsvc-0") + stage.pids("analytics-0")
     await eventually(lambda: not any(map(is_alive, pids)), "both to be gone")
+
+
+async def test_every_process_hears_of_a_declaration_and_a_new_one_of_the_newest(
+    stage: Stage,
+) -> None:
+    registrar = Registrar(declared(), metrics=CountedLoads())
+    names = ("authsvc-0", "analytics-0")
+    async with stage.raised(*names, declared=registrar) as supervisor:
+        await stage.serves(*names)
+        assert await supervisor.until_applied(1, seconds=20)
+        file = DeclarationFile(str(stage.directory / "none.yaml"))
+        async with registrar.serving(supervisor, file):
+            await registrar.take(declared(consumers=[a_consumer("a", "k")]))
+        assert await supervisor.until_applied(2, seconds=20)
+        assert not await supervisor.until_applied(3, seconds=0.01)
+        os.kill(stage.pids("authsvc-0")[0], signal.SIGKILL)
+        await eventually(lambda: len(stage.pids("authsvc-0")) == 2, "a second process")
+        await stage.serves("authsvc-0")
+        assert await supervisor.until_applied(2, seconds=20)
+    loaded = [line for line in stage.journal.events() if " loads " in line]
+    assert [line for line in loaded if line.startswith("authsvc")] == [
+        "authsvc-0 loads 1",
+        "authsvc-0 loads 2",
+        "authsvc-0 loads 2",
+    ]
+    assert "analytics-0 loads 2" in loaded
