@@ -86,16 +86,19 @@ class Connection:
         self._now = now
         limits = self._limits
         for stream in list(self._streams.values()):
-            if now - stream.opened < limits.request_seconds:
-                break
-            if not stream.is_gradual and (stream.unsent or not stream.is_whole):
+            if now - stream.opened >= limits.request_seconds and _is_due(stream):
                 self._fail(stream.id, faults.CANCEL)
+        age = now - self._opened
         if self._streams:
             self._idle_since = now
         elif now - self._idle_since >= limits.idle_seconds:
             self.end(faults.NO_ERROR, "idle")
-        if limits.age_seconds is not None and now - self._opened >= limits.age_seconds:
+        elif not self._reader.has_begun and age >= limits.greeting_seconds:
+            self.end(faults.PROTOCOL_ERROR, "no greeting")
+        if limits.age_seconds is not None and age >= limits.age_seconds:
             self.drain()
+            if age >= limits.age_seconds + limits.request_seconds:
+                self.refuse_more()  # a peer that does not answer PING stays no longer
 
     def drain(self) -> None:
         """Ask the peer to open no more requests, and refuse new ones once it must know of it.
@@ -143,14 +146,13 @@ class Connection:
 
     def finish(self, stream: Stream) -> None:
         """Forget a request whose answer is given; what it has yet to say is not waited for."""
-        if not stream.is_whole:
-            stream.is_whole = True
-            self._numbers.remember_reset(stream.id)
-            self.outbox.write(frames.rst_stream(stream.id, faults.NO_ERROR))
+        stream.is_over = True
         self._drop_body(stream)
         self._idle_since = self._now
-        if not stream.unsent:
-            del self._streams[stream.id]
+        if stream.unsent:
+            stream.opened = self._now  # as long again for the peer to take it
+        else:
+            self._close(stream)
 
     def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> bool:
         """Take a frame; return whether more are to be read."""
@@ -162,6 +164,8 @@ class Connection:
             taker(flags, stream_id, payload)
         except StreamFault as fault:
             self._fail(stream_id, fault.code)
+            # To provoke resets is as good as to send them: either opens more than is allowed.
+            self._count(self._resets)
         return not self._is_ended
 
     def _take_headers(self, flags: int, stream_id: int, block: bytes) -> None:
@@ -182,7 +186,6 @@ class Connection:
     def _open(self, stream_id: int, fields: list[Field], *, is_last: bool) -> None:
         self._numbers.use(stream_id)
         if len(self._streams) >= self._limits.streams:
-            self._count(self._resets)
             raise StreamFault(faults.REFUSED_STREAM, "too many requests at once")
         stream = Stream(
             stream_id,
@@ -192,9 +195,9 @@ class Connection:
             send_window=self.outbox.initial_window,
         )
         self._streams[stream_id] = stream
+        stream.is_whole = is_last
         stream.is_gradual = self._requests.opened(stream)
-        if is_last and stream_id in self._streams:
-            self._complete(stream)
+        self._complete(stream)
 
     def _take_trailers(self, stream: Stream, fields: list[Field], *, is_last: bool) -> None:
         if stream.is_whole:
@@ -202,6 +205,7 @@ class Connection:
         if not is_last:
             raise StreamFault(faults.PROTOCOL_ERROR, "trailers that do not end a request")
         check_trailers(fields)
+        stream.is_whole = True
         self._complete(stream)
 
     def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
@@ -220,16 +224,18 @@ class Connection:
             raise StreamFault(faults.STREAM_CLOSED, "data after the end of a request")
         if stream.window < 0:
             raise StreamFault(faults.FLOW_CONTROL_ERROR, "more than the window")
+        stream.is_whole = bool(flags & frames.END_STREAM)
         if flags & frames.PADDED:
             payload = without_padding(flags, payload)
             self.give_room(stream, size - len(payload))
-        is_last = bool(flags & frames.END_STREAM)
+        if not payload and not stream.is_whole:
+            self._count(self._control_frames)
+        if stream.is_over:
+            self._drop_body(stream)
+            return
         if payload:
             self._add(stream, payload)
-        elif not is_last:
-            self._count(self._control_frames)
-        if is_last and stream_id in self._streams:
-            self._complete(stream)
+        self._complete(stream)
 
     def _add(self, stream: Stream, data: bytes) -> None:
         stream.received += len(data)
@@ -238,14 +244,13 @@ class Connection:
         elif stream.received > self._largest:
             self._requests.too_large(stream)
         else:
-            stream.body.append(data)
+            stream.keep(data)
 
     def _complete(self, stream: Stream) -> None:
-        if stream.is_whole:
-            return  # it was answered before its end came
+        if stream.is_over or not stream.is_whole:
+            return
         if stream.head.length not in (-1, stream.received):
             raise StreamFault(faults.PROTOCOL_ERROR, "a length that is not the body's")
-        stream.is_whole = True
         self._requests.whole(stream)
 
     def _take_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
@@ -292,7 +297,14 @@ class Connection:
     def _settle(self) -> None:
         """Send what the windows let pass now, and forget the requests that ended with it."""
         for stream in self.outbox.flush():
-            del self._streams[stream.id]
+            self._close(stream)
+
+    def _close(self, stream: Stream) -> None:
+        """Forget a request whose answer is sent."""
+        del self._streams[stream.id]
+        if not stream.is_whole:
+            self._numbers.remember_reset(stream.id)
+            self.outbox.write(frames.rst_stream(stream.id, faults.NO_ERROR))
 
     def _count(self, allowance: Allowance) -> None:
         if not allowance.take(self._now):
@@ -306,6 +318,7 @@ class Connection:
         self.outbox.write(frames.rst_stream(stream_id, code))
 
     def _forget(self, stream: Stream) -> None:
+        stream.is_over = True
         self._drop_body(stream)
         self.outbox.drop(stream)
         del self._streams[stream.id]
@@ -321,3 +334,8 @@ class Connection:
         increment = self._inflow.give(size)
         if increment:
             self.outbox.write(frames.window_update(0, increment))
+
+
+def _is_due(stream: Stream) -> bool:
+    """Tell whether it is the peer that lets an old request wait."""
+    return stream.is_over or (not stream.is_gradual and not stream.is_whole)

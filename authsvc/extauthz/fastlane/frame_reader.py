@@ -29,6 +29,11 @@ class FrameReader:
         self._block_stream = 0
         self._block_flags = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the peer has sent its preface and its first SETTINGS."""
+        return self._has_settings
+
     def read(self, data: bytes) -> Iterator[Frame]:
         """Yield the frames that are whole now.
 

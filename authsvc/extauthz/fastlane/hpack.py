@@ -18,6 +18,7 @@ TABLE_SIZE: Final = 4096  # bytes; the size before SETTINGS, which is the one th
 _OVERHEAD: Final = 32  # bytes that each entry counts for beside its text (section 4.1)
 _MAX_INTEGER: Final = 1 << 24  # nothing here is as large
 _REMEMBERED: Final = 16  # blocks
+_REMEMBERED_SIZE: Final = 1024  # bytes of each: those that repeat are short
 
 # Appendix A.
 _STATIC: Final[tuple[Field, ...]] = (
@@ -80,7 +81,7 @@ class Decoder:
         fields, changed = self._decode(block)
         if changed or len(self._known) >= _REMEMBERED:
             self._known.clear()
-        if not changed:
+        if not changed and len(block) <= _REMEMBERED_SIZE:
             self._known[block] = fields
         return fields
 

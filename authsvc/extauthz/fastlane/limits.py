@@ -14,9 +14,10 @@ class Limits:
         streams: That may be open at once.
         received: Of requests that are not whole yet, all together.
         unsent: Of answers that the peer's windows hold back.
-        resets: That a peer may take back in a burst, and in each second.
+        resets: Of requests, by the peer or provoked by it, in a burst, and in each second.
         control_frames: PING, SETTINGS and empty frames in a burst, and in each second.
-        request_seconds: For a request to arrive whole.
+        greeting_seconds: For a peer to say that it speaks HTTP/2.
+        request_seconds: For a request to arrive whole, and for its answer to be taken.
         idle_seconds: Without any request.
         age_seconds: After which a connection is asked to go, None: never.
     """
@@ -29,6 +30,7 @@ class Limits:
     unsent: int = 4 * 1024 * 1024
     resets: int = 2000
     control_frames: int = 1000
+    greeting_seconds: float = 10.0
     request_seconds: float = 30.0
     idle_seconds: float = 3600.0
     age_seconds: float | None = None

@@ -50,7 +50,7 @@ class StreamNumbers:
         Raises:
             ConnectionFault: It is not.
         """
-        if number == 0 or self.last < number <= self.refused_after:
+        if number % 2 == 0 or self.last < number <= self.refused_after:
             raise ConnectionFault(faults.PROTOCOL_ERROR, "a frame of no request")
 
     def refuse_late(self, number: int) -> None:

@@ -6,12 +6,20 @@ from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
+from authsvc.extauthz.fastlane.hpack import TABLE_SIZE
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 
 _NUMBER: Final = Struct(">I")
 _DATA_HEADER: Final = Struct(">BHBB")
-_MAX_FRAME: Final = 2**24 - 1
+# What a setting may be, and the code for what it may not be: section 6.5.2.
+_RANGES: Final = {
+    frames.ENABLE_PUSH: (0, 1, faults.PROTOCOL_ERROR),
+    frames.INITIAL_WINDOW_SIZE: (0, frames.MAX_WINDOW, faults.FLOW_CONTROL_ERROR),
+    frames.LARGEST_FRAME: (frames.MAX_FRAME_SIZE, 2**24 - 1, faults.PROTOCOL_ERROR),
+}
+_ANY: Final = (0, 2**32 - 1, faults.PROTOCOL_ERROR)
+_NO_TABLE: Final = b"\x20"  # RFC 7541, section 6.3: a size of nothing; our answers use no table
 
 
 class Outbox:
@@ -29,8 +37,11 @@ class Outbox:
         self._out: list[bytes] = []
         self._window = frames.DEFAULT_WINDOW
         self._max_frame = frames.MAX_FRAME_SIZE
-        self._blocked: dict[int, Stream] = {}  # those with something unsent
+        # Those with something unsent that only the connection's window holds back.
+        self._blocked: dict[int, Stream] = {}
         self._unsent = 0
+        self._table = b""  # what the next header block must say of our table first
+        self._has_table = True
         self.initial_window = frames.DEFAULT_WINDOW
 
     def take(self) -> bytes:
@@ -58,7 +69,8 @@ class Outbox:
     def headers(self, stream: Stream, block: bytes, *, is_last: bool = False) -> None:
         """Begin an answer, or give all of it where it has no body."""
         flags = frames.END_HEADERS | (frames.END_STREAM if is_last else 0)
-        self._out.append(frames.frame(frames.HEADERS, flags, stream.id, block))
+        self._out.append(frames.frame(frames.HEADERS, flags, stream.id, self._table + block))
+        self._table = b""
 
     def data(self, stream: Stream, data: bytes) -> None:
         """Go on with an answer, as soon as the windows let it.
@@ -69,7 +81,6 @@ class Outbox:
         for start in range(0, len(data), frames.MAX_FRAME_SIZE):
             stream.unsent.append(data[start : start + frames.MAX_FRAME_SIZE])
         self._unsent += len(data)
-        self._blocked[stream.id] = stream
         self._flush(stream)
         if self._unsent > self._max_unsent:
             raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "answers that are not taken")
@@ -88,7 +99,8 @@ class Outbox:
             ConnectionFault: The peer lets too much wait.
         """
         size = len(data)
-        if size <= stream.send_window and size <= self._window and size <= self._max_frame:
+        is_free = size <= stream.send_window and size <= self._window and size <= self._max_frame
+        if is_free and not self._table:
             self._window -= size
             number = _NUMBER.pack(stream.id)
             self._out += (
@@ -107,18 +119,17 @@ class Outbox:
         Raises:
             ConnectionFault: A value is not allowed.
         """
-        initial = self.initial_window
         for name, value in settings:
-            if name == frames.INITIAL_WINDOW_SIZE:
-                if value > frames.MAX_WINDOW:
-                    raise ConnectionFault(faults.FLOW_CONTROL_ERROR, "a window that is too large")
-                initial = value
-            elif name == frames.LARGEST_FRAME:
-                if not frames.MAX_FRAME_SIZE <= value <= _MAX_FRAME:
-                    raise ConnectionFault(faults.PROTOCOL_ERROR, "a frame size out of range")
+            least, most, code = _RANGES.get(name, _ANY)
+            if not least <= value <= most:
+                raise ConnectionFault(code, "a setting out of its range")
+            if name == frames.LARGEST_FRAME:
                 self._max_frame = value
-            elif name == frames.ENABLE_PUSH and value > 1:
-                raise ConnectionFault(faults.PROTOCOL_ERROR, "neither push nor no push")
+            elif name == frames.HEADER_TABLE_SIZE and value < TABLE_SIZE:
+                self._forgo_table()
+        self._resize(dict(settings).get(frames.INITIAL_WINDOW_SIZE, self.initial_window))
+
+    def _resize(self, initial: int) -> None:
         change = initial - self.initial_window
         self.initial_window = initial
         if change:
@@ -126,6 +137,7 @@ class Outbox:
                 stream.send_window += change  # may become negative: section 6.9.2
                 if stream.send_window > frames.MAX_WINDOW:
                     raise ConnectionFault(faults.FLOW_CONTROL_ERROR, "a window that is too large")
+                self._note(stream)
 
     def widen(self, increment: int) -> None:
         """Grow the connection's window.
@@ -146,13 +158,16 @@ class Outbox:
         stream.send_window += increment
         if stream.send_window > frames.MAX_WINDOW:
             raise StreamFault(faults.FLOW_CONTROL_ERROR, "a window that is too large")
+        self._note(stream)
 
     def flush(self) -> list[Stream]:
-        """Send what the windows let pass now; return the streams whose answers ended with it."""
-        if not self._blocked:
-            return []
+        """Send what the windows let pass now; return the streams whose answers ended with it.
+
+        Looks at none that its own window holds back: a peer can have many, and widen often.
+        """
         ended = []
-        for stream in list(self._blocked.values()):
+        while self._blocked and self._window > 0:
+            stream = next(iter(self._blocked.values()))
             self._flush(stream)
             if stream.trailers and not stream.unsent:
                 self.headers(stream, stream.trailers, is_last=True)
@@ -161,16 +176,26 @@ class Outbox:
 
     def drop(self, stream: Stream) -> None:
         """Forget what a stream has to say."""
-        if self._blocked.pop(stream.id, None) is not None:
-            self._unsent -= sum(map(len, stream.unsent))
-            stream.unsent.clear()
+        self._blocked.pop(stream.id, None)
+        self._unsent -= sum(map(len, stream.unsent))
+        stream.unsent.clear()
+
+    def _forgo_table(self) -> None:
+        """Say once, as RFC 9113 wants (section 4.3.1), that our table is no larger than that."""
+        if self._has_table:
+            self._has_table = False
+            self._table = _NO_TABLE
+
+    def _note(self, stream: Stream) -> None:
+        if stream.unsent and stream.send_window > 0:
+            self._blocked[stream.id] = stream
 
     def _flush(self, stream: Stream) -> None:
         while stream.unsent:
             data = stream.unsent[0]
             size = min(len(data), stream.send_window, self._window, self._max_frame)
-            if size < len(data) and size <= 0:
-                return
+            if size <= 0:
+                break
             self._out.append(frames.frame(frames.DATA, 0, stream.id, data[:size]))
             self._window -= size
             stream.send_window -= size
@@ -180,6 +205,7 @@ class Outbox:
             else:
                 stream.unsent.popleft()
         self._blocked.pop(stream.id, None)
+        self._note(stream)
 
 
 # The header of a frame up to the stream's number, by the length of a block: these are short.

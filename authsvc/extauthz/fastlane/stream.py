@@ -1,9 +1,11 @@
 """One request of a connection, and who takes it."""
 
 from collections import deque
-from typing import Protocol
+from typing import Final, Protocol
 
 from authsvc.extauthz.fastlane.head import Head
+
+_SMALL: Final = 1024  # bytes: what an object costs beside them is little
 
 
 class Stream:
@@ -14,6 +16,7 @@ class Stream:
         head: What its header block said.
         opened: When it came, on the connection's clock.
         is_whole: Its last frame has come.
+        is_over: Its answer is given, though not all of it may be sent, or nobody waits for one.
         is_gradual: Its body is handed on as it comes; otherwise once it is whole.
         body: What has come of it and was not handed on.
         received: Bytes of its body so far.
@@ -30,6 +33,7 @@ class Stream:
         "held",
         "id",
         "is_gradual",
+        "is_over",
         "is_whole",
         "opened",
         "received",
@@ -47,13 +51,23 @@ class Stream:
         self.opened = opened
         self.is_whole = False
         self.is_gradual = False
-        self.body: list[bytes] = []
+        self.is_over = False
+        self.body: list[bytes | bytearray] = []
         self.received = 0
         self.held = 0
         self.window = window
         self.send_window = send_window
         self.unsent: deque[bytes] = deque()
         self.trailers = b""
+
+    def keep(self, data: bytes) -> None:
+        """Keep a part of the body; of many small ones each does not take an object of its own."""
+        if not self.body or len(data) >= _SMALL:
+            self.body.append(data)
+        elif isinstance(self.body[-1], bytearray):
+            self.body[-1] += data
+        else:
+            self.body.append(bytearray(data))
 
 
 class Requests(Protocol):

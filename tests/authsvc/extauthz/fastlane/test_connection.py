@@ -1,12 +1,14 @@
-from collections.abc import Callable
+from collections.abc import Callable, ValuesView
 
 import pytest
+from hpack import Decoder
 from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.extauthz.fastlane import frames as f
 from authsvc.extauthz.fastlane.faults import CANCEL, ENHANCE_YOUR_CALM, NO_ERROR, PROTOCOL_ERROR
 from authsvc.extauthz.fastlane.limits import Limits
+from authsvc.extauthz.fastlane.stream import Stream
 from tests.fakes.http2_peer import Echo, Peer, goaway_of, reset_of
 
 
@@ -312,3 +314,161 @@ def test_after_the_end_nothing_is_read() -> None:
 
     assert peer.say(peer.request(1)) == []
     assert peer.echo.wholes == []
+
+
+def test_a_peer_that_shrinks_our_table_is_told_that_it_is_not_used() -> None:
+    client = Decoder()
+    peer = Peer()
+
+    def blocks(*said: bytes) -> list[list[tuple[str, str]]]:
+        seen = peer.say(*said)
+        return [client.decode(frame.payload) for frame in seen if frame.kind == f.HEADERS]
+
+    client.max_allowed_table_size = 0
+    assert len(blocks(f.settings({f.HEADER_TABLE_SIZE: 0}), peer.request(1))) == 2
+    assert len(blocks(f.settings({f.HEADER_TABLE_SIZE: 10}), peer.request(3))) == 2
+
+
+def test_an_answer_that_waits_is_given_before_the_rest_of_its_request_is_refused() -> None:
+    peer = Peer(echo=Echo(gradual=True))
+    peer.say(f.settings({f.INITIAL_WINDOW_SIZE: 3}), peer.head(1))
+
+    peer.echo.answer(1, b"hello")
+    first = peer.heard()
+    meanwhile = peer.say(f.frame(f.DATA, 0, 1, b"more"))
+    last = peer.say(f.window_update(1, 9))
+
+    assert [frame.kind for frame in first] == [f.HEADERS, f.DATA]
+    assert meanwhile == []
+    assert [frame.kind for frame in last] == [f.DATA, f.HEADERS, f.RST_STREAM]
+    assert reset_of(last) == NO_ERROR
+    assert peer.connection.streams == 0
+
+
+def test_a_request_that_ended_before_its_answer_did_is_not_reset() -> None:
+    peer = Peer(echo=Echo(gradual=True))
+    peer.say(f.settings({f.INITIAL_WINDOW_SIZE: 3}), peer.head(1))
+    peer.echo.answer(1, b"hello")
+    peer.say(f.frame(f.DATA, f.END_STREAM, 1, b"more"))
+
+    last = peer.say(f.window_update(1, 9))
+
+    assert [frame.kind for frame in last][-2:] == [f.DATA, f.HEADERS]
+    assert peer.connection.streams == 0
+
+
+def test_a_whole_request_that_is_refused_is_not_reset_as_well() -> None:
+    class Refusing(Echo):
+        def opened(self, stream: Stream) -> bool:
+            self.connection.outbox.headers(stream, b"\x88", is_last=True)
+            self.connection.finish(stream)
+            return False
+
+    peer = Peer(echo=Refusing())
+
+    assert reset_of(peer.say(peer.head(1, f.END_HEADERS | f.END_STREAM))) is None
+    assert reset_of(peer.say(peer.head(3))) == NO_ERROR
+
+
+def test_a_message_above_the_limit_that_is_whole_is_not_reset_as_well() -> None:
+    peer = Peer(limits=Limits(message_size=100))
+
+    seen = peer.say(peer.head(1), f.frame(f.DATA, f.END_STREAM, 1, bytes(106)))
+
+    assert seen[-1].kind == f.HEADERS
+
+
+def test_an_answer_that_nobody_takes_is_ended() -> None:
+    peer = Peer(limits=Limits(request_seconds=10))
+    peer.say(f.settings({f.INITIAL_WINDOW_SIZE: 0}), peer.request(1))
+
+    peer.connection.tick(peer.now + 10)
+
+    assert reset_of(peer.heard()) == CANCEL
+    assert peer.connection.streams == 0
+
+
+@pytest.mark.parametrize(
+    "provoke",
+    [
+        pytest.param(lambda n: f.window_update(n, 0), id="windows that do not grow"),
+        pytest.param(lambda n: f.window_update(n, f.MAX_WINDOW), id="windows too large"),
+        pytest.param(lambda n: f.frame(f.PRIORITY, 0, n, b""), id="priorities of nothing"),
+        pytest.param(lambda n: f.frame(f.DATA, 0, n, b"x"), id="data after the end"),
+    ],
+)
+def test_provoking_resets_is_no_way_around_their_limit(provoke: Callable[[int], bytes]) -> None:
+    peer = Peer(limits=Limits(resets=50), echo=Echo(at_once=False))
+
+    seen = peer.say(*(peer.request(2 * n + 1) + provoke(2 * n + 1) for n in range(60)))
+
+    assert goaway_of(seen) == ENHANCE_YOUR_CALM
+    assert peer.connection.streams == 0
+
+
+def test_a_peer_that_does_not_greet_is_not_waited_for() -> None:
+    peer = Peer(limits=Limits(greeting_seconds=10), greet=False)
+    peer.say(f.PREFACE)
+
+    peer.connection.tick(peer.now + 9)
+    assert not peer.connection.is_ended
+    peer.connection.tick(peer.now + 10)
+
+    assert peer.connection.is_ended
+
+
+def test_an_old_connection_goes_even_if_its_peer_does_not_answer() -> None:
+    peer = Peer(limits=Limits(age_seconds=60, request_seconds=10))
+    peer.connection.tick(peer.now + 60)
+    assert not peer.connection.is_ended
+
+    peer.connection.tick(peer.now + 70)
+
+    assert peer.connection.is_ended
+
+
+def test_a_body_in_small_pieces_takes_no_more_room_than_one_in_large_ones() -> None:
+    peer = Peer(echo=Echo(at_once=False))
+    said = f.frame(f.DATA, 0, 1, b"ab") * 1000
+    peer.say(peer.head(1), f.frame(f.DATA, 0, 1, bytes(2000)) * 2, said)
+
+    assert len(peer.echo.streams[1].body) == 3
+    peer.say(f.frame(f.DATA, f.END_STREAM, 1, b"end"))
+    assert peer.echo.wholes == [(1, bytes(4000) + b"ab" * 1000 + b"end")]
+
+
+def test_widening_looks_only_at_streams_that_may_send() -> None:
+    peer = Peer()
+    peer.say(f.settings({f.INITIAL_WINDOW_SIZE: 0}))
+    peer.say(*(peer.request(2 * n + 1) for n in range(500)))
+    looked = 0
+
+    class Watched(dict[int, Stream]):
+        def values(self) -> ValuesView[Stream]:
+            nonlocal looked
+            looked += len(self)
+            return super().values()
+
+    outbox = peer.connection.outbox
+    outbox._blocked = Watched(outbox._blocked)
+
+    seen = peer.say(f.window_update(0, 1) * 100, f.window_update(999, 1) * 3)
+
+    assert sum(len(frame.payload) for frame in seen if frame.kind == f.DATA) == 3
+    assert looked < 10
+
+
+def test_room_that_is_used_again_is_given_back_before_much_of_it_is_gone() -> None:
+    peer = Peer(limits=Limits(received=160_000, message_size=50_000), echo=Echo(at_once=False))
+    peer.echo.at_once = True
+    peer.say(*(peer.request(2 * n + 1, bytes(15_000)) for n in range(5)))
+    peer.echo.at_once = False
+
+    seen = peer.say(
+        *(
+            peer.head(stream) + f.frame(f.DATA, 0, stream, bytes(15_000)) * 3
+            for stream in (101, 103, 105)
+        )
+    )
+
+    assert goaway_of(seen) is None

@@ -82,6 +82,10 @@ ENDS_CONNECTION: dict[str, tuple[int, Provoke]] = {
     "5.1 data of an idle stream": (PROTOCOL_ERROR, lambda _: f.frame(f.DATA, 0, 1, b"x")),
     "5.1 a reset of an idle stream": (PROTOCOL_ERROR, lambda _: f.rst_stream(1, 8)),
     "5.1 a window of an idle stream": (PROTOCOL_ERROR, lambda _: f.window_update(1, 8)),
+    "5.1 a window of a stream that only we could open": (
+        PROTOCOL_ERROR,
+        lambda p: p.request(5) + f.window_update(2, 8),
+    ),
     "5.1 a continuation of an idle stream": (
         PROTOCOL_ERROR,
         lambda p: f.frame(f.CONTINUATION, f.END_HEADERS, 1, p.block()),
