@@ -8,9 +8,9 @@ What callers can rely on:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -23,6 +23,7 @@ from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 
 _GRPC: Final = b"application/grpc"
+_AFTER_GRPC: Final = (b"", b"+", b";")  # what may follow: the end, an encoding, parameters
 _POST: Final = b"POST"
 _IDENTITY: Final = (b"", b"identity")
 
@@ -36,7 +37,7 @@ class Unary:
     It may raise ``CallError``.
     """
 
-    handle: Callable[[bytes], bytes | Awaitable[bytes]]
+    handle: Callable[[bytes], bytes | Coroutine[Any, Any, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Calls:
         method = self._methods.get(head.path)
         if head.method != _POST:
             self._refuse(stream, wire.METHOD_NOT_ALLOWED)
-        elif not head.content_type.startswith(_GRPC):
+        elif not _is_grpc(head.content_type):
             self._refuse(stream, wire.UNSUPPORTED_MEDIA_TYPE)
         elif method is None:
             self._fail(stream, Status.UNIMPLEMENTED, "unknown method")
@@ -97,7 +98,7 @@ class Calls:
                 inbox.finish()
             return
         method = self._methods[stream.head.path]
-        body = stream.body[0] if len(stream.body) == 1 else b"".join(stream.body)
+        body = bytes(stream.body[0]) if len(stream.body) == 1 else b"".join(stream.body)
         try:
             message = wire.only_message(body, max_size=self._limits.message_size)
             answer = method.handle(message)  # type: ignore[arg-type]  # it is unary: not gradual
@@ -107,7 +108,7 @@ class Calls:
         if isinstance(answer, bytes):
             self._reply(stream, answer)
         else:
-            self._spawn(stream, self._await(stream, answer))  # type: ignore[arg-type]  # as above
+            self._await(stream, answer)  # type: ignore[arg-type]  # as above
 
     def part(self, stream: Stream, data: bytes) -> None:
         """Take a part of the messages of a call that wants them as they come."""
@@ -128,14 +129,23 @@ class Calls:
         if task is not None:
             task.cancel()
 
-    def _spawn(self, stream: Stream, work: Awaitable[None]) -> None:
+    def _spawn(self, stream: Stream, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks[stream.id] = task
+        return task
 
-    async def _await(self, stream: Stream, answer: Awaitable[bytes]) -> None:
+    def _await(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
+        task = self._spawn(stream, self._answer_with(stream, answer))
+        # A task that is cancelled before its first step has not begun to wait for the answer.
+        task.add_done_callback(lambda _: answer.close())
+
+    async def _answer_with(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
         try:
             async with asyncio.timeout(wire.read_timeout(stream.head.timeout)):
                 message = await answer
+        except asyncio.CancelledError:
+            self._give_up(stream)
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary: one call, not the connection
             if self._is_wanted(stream):
                 self._failed(stream, error)
@@ -150,11 +160,16 @@ class Calls:
         try:
             async with asyncio.timeout(wire.read_timeout(stream.head.timeout)):
                 async for message in method.handle(inbox.messages(self._flush)):
+                    if stream.is_over:
+                        return  # it was taken back, and the method does not mind
                     if not is_begun:
                         outbox.headers(stream, wire.HEADERS)
                         is_begun = True
                     outbox.data(stream, wire.prefixed(message))
                     self._flush()
+        except asyncio.CancelledError:
+            self._give_up(stream, is_begun=is_begun)
+            raise
         except Exception as error:  # noqa: BLE001 - the boundary: one call, not the connection
             if self._is_wanted(stream):
                 self._failed(stream, error, is_begun=is_begun)
@@ -164,6 +179,12 @@ class Calls:
                     outbox.headers(stream, wire.HEADERS)
                 self._end(stream, wire.OK_TRAILERS)
         self._flush()
+
+    def _give_up(self, stream: Stream, *, is_begun: bool = False) -> None:
+        """Tell who still waits, if it was not the peer that cancelled the work."""
+        if self._is_wanted(stream):
+            self._failed(stream, _GIVEN_UP, is_begun=is_begun)
+            self._flush()
 
     def _is_wanted(self, stream: Stream) -> bool:
         """Note that a call's work is done; return whether the peer still waits for its answer."""
@@ -200,6 +221,14 @@ class Calls:
     def _end(self, stream: Stream, block: bytes) -> None:
         self.connection.outbox.end(stream, block)
         self.connection.finish(stream)
+
+
+_GIVEN_UP: Final = CallError(Status.UNAVAILABLE, "the call was given up")
+
+
+def _is_grpc(content_type: bytes) -> bool:
+    size = len(_GRPC)
+    return content_type[:size] == _GRPC and content_type[size : size + 1] in _AFTER_GRPC
 
 
 def _explain(error: Exception) -> tuple[Status, str]:

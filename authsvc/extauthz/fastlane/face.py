@@ -2,9 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from authsvc.authenticator import Authenticator
 from authsvc.extauthz.checks import MAX_MESSAGE_LENGTH, SERVICE, Checks
@@ -38,20 +38,22 @@ async def serve(
     checks = Checks(authenticator=authenticator, metrics=metrics)
     methods = _methods(checks, BodyHider(authenticator=authenticator), health)
     server = Server(methods, limits=Limits(message_size=MAX_MESSAGE_LENGTH))
-    async with listen(server, address, tls=tls) as bound:
-        health.set_serving(serving=True)
-        try:
-            yield bound
-        finally:
-            health.set_serving(serving=False)
-            if health.is_watched:
-                await asyncio.sleep(drain_seconds)
-            health.end_watches()
-    await server.drain()
+    try:
+        async with listen(server, address, tls=tls) as bound:
+            health.set_serving(serving=True)
+            try:
+                yield bound
+            finally:
+                health.set_serving(serving=False)
+                if health.is_watched:
+                    await asyncio.sleep(drain_seconds)
+    finally:
+        health.end_watches()
+        await server.drain()
 
 
 def _methods(checks: Checks, bodies: BodyHider, health: Health) -> Methods:
-    def check(payload: bytes) -> bytes | Awaitable[bytes]:
+    def check(payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         # What memory knows is answered within the same read; only the rest is waited for.
         return checks.check_now(payload) or checks.check(payload)
 

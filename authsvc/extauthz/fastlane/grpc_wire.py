@@ -4,7 +4,6 @@ The header blocks here use no dynamic table: they are right whatever the peer's 
 """
 
 import re
-from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 from urllib.parse import quote
@@ -45,20 +44,24 @@ class MessageSplitter:
         self._max_size = max_size
         self._parts = bytearray()
 
-    def add(self, data: bytes) -> Iterator[bytes]:
-        """Yield the messages that are whole now.
+    def add(self, data: bytes) -> None:
+        """Keep a part of the body as it is: small messages cost more than their bytes."""
+        self._parts += data
+
+    def take(self) -> bytes | None:
+        """Return the next message, or None if it is not whole yet.
 
         Raises:
-            CallError: A message is compressed, or too large.
+            CallError: It is compressed, or too large.
         """
-        self._parts += data
-        while len(self._parts) >= PREFIX:
-            end = PREFIX + message_size(self._parts, max_size=self._max_size)
-            if len(self._parts) < end:
-                return
-            message = bytes(self._parts[PREFIX:end])
-            del self._parts[:end]
-            yield message
+        if len(self._parts) < PREFIX:
+            return None
+        end = PREFIX + message_size(self._parts, max_size=self._max_size)
+        if len(self._parts) < end:
+            return None
+        message = bytes(self._parts[PREFIX:end])
+        del self._parts[:end]
+        return message
 
     def finish(self) -> None:
         """Check that nothing is left over.

@@ -1,12 +1,11 @@
 """The messages of a call that takes them as they come."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from authsvc.extauthz.fastlane import grpc_wire as wire
 from authsvc.extauthz.fastlane.connection import Connection
-from authsvc.extauthz.fastlane.grpc_wire import CallError, MessageSplitter
+from authsvc.extauthz.fastlane.grpc_wire import MessageSplitter
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 
@@ -18,27 +17,17 @@ class Inbox:
         self._stream = stream
         self._connection = connection
         self._splitter = MessageSplitter(max_size=limits.message_size)
-        self._messages: deque[bytes] = deque()
-        self._error: CallError | None = None
         self._is_finished = False
         self._changed = asyncio.Event()
 
     def add(self, data: bytes) -> None:
         """Take a part of the body."""
-        if self._error is None:
-            try:
-                self._messages.extend(self._splitter.add(data))
-            except CallError as error:
-                self._error = error
+        self._splitter.add(data)
         self._changed.set()
 
     def finish(self) -> None:
         """Take the end of the body."""
         self._is_finished = True
-        try:
-            self._splitter.finish()
-        except CallError as error:
-            self._error = self._error or error
         self._changed.set()
 
     async def messages(self, flush: Callable[[], None]) -> AsyncIterator[bytes]:
@@ -48,14 +37,14 @@ class Inbox:
             CallError: The body is malformed.
         """
         while True:
-            while self._messages:
-                message = self._messages.popleft()
+            message = self._splitter.take()
+            if message is not None:
                 self._connection.give_room(self._stream, wire.PREFIX + len(message))
                 flush()
                 yield message
-            if self._error is not None:
-                raise self._error
-            if self._is_finished:
+            elif self._is_finished:
+                self._splitter.finish()
                 return
-            self._changed.clear()
-            await self._changed.wait()
+            else:
+                self._changed.clear()
+                await self._changed.wait()

@@ -89,6 +89,7 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._is_receiving = False
         self._is_leaving = False
+        self._blocked_at: float | None = None
         self._calls = Calls(methods, limits=limits, now=self._now(), flush=self._flush)
         self._connection = self._calls.connection
 
@@ -108,10 +109,12 @@ class Session(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Read no more from a peer that does not read."""
         if self._transport is not None:
+            self._blocked_at = self._now()
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """Go on reading."""
+        self._blocked_at = None
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
@@ -125,7 +128,10 @@ class Session(asyncio.Protocol):
         """End what has taken too long."""
         self._connection.tick(now)
         self._flush()
-        if self._transport is not None and self._transport.is_closing():
+        if self._blocked_at is not None:
+            if now - self._blocked_at >= self._limits.request_seconds:
+                self.abort()
+        elif self._transport is not None and self._transport.is_closing():
             if self._is_leaving:
                 self._transport.abort()  # it does not read what is left to say
             self._is_leaving = True

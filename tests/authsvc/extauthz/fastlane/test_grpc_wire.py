@@ -15,7 +15,8 @@ def test_messages_come_out_however_the_body_is_split(
     splitter = MessageSplitter(max_size=100)
     found, previous = [], 0
     for cut in [*sorted({min(cut, len(body)) for cut in cuts}), len(body)]:
-        found += splitter.add(body[previous:cut])
+        splitter.add(body[previous:cut])
+        found += iter(splitter.take, None)
         previous = cut
     splitter.finish()
 
@@ -24,7 +25,8 @@ def test_messages_come_out_however_the_body_is_split(
 
 def test_a_body_that_ends_within_a_message_is_refused() -> None:
     splitter = MessageSplitter(max_size=100)
-    assert list(splitter.add(wire.prefixed(b"message")[:-1])) == []
+    splitter.add(wire.prefixed(b"message")[:-1])
+    assert splitter.take() is None
 
     with pytest.raises(CallError):
         splitter.finish()

@@ -1,18 +1,23 @@
 """The server on a socket, asked by grpcio's client, which is not ours."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import grpc
 import pytest
+from hpack import Decoder, Encoder
 
 from authsvc.extauthz.fastlane import frames as f
-from authsvc.extauthz.fastlane.calls import Methods, Streaming, Unary
-from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
+from authsvc.extauthz.fastlane.calls import Calls, Methods, Streaming, Unary
+from authsvc.extauthz.fastlane.faults import CANCEL
+from authsvc.extauthz.fastlane.grpc_wire import CallError, Status, prefixed
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.server import Server, listen
 from tests.deadline import eventually
+from tests.fakes.http2_peer import HEADERS, split
 
 MAX = 100_000
 
@@ -42,6 +47,9 @@ class Methodist:
     def hold(self, message: bytes) -> object:
         return self._held(message)
 
+    async def cancelled_elsewhere(self, _message: bytes) -> bytes:
+        raise asyncio.CancelledError
+
     def fail(self, _message: bytes) -> bytes:
         raise ValueError("a secret")
 
@@ -64,6 +72,7 @@ class Methodist:
         return {
             b"/test.Service/Echo": Unary(self.echo),
             b"/test.Service/Hold": Unary(self.hold),
+            b"/test.Service/Elsewhere": Unary(self.cancelled_elsewhere),
             b"/test.Service/Fail": Unary(self.fail),
             b"/test.Service/Refuse": Unary(self.refuse),
             b"/test.Service/Double": Streaming(self.double),
@@ -262,3 +271,112 @@ async def test_what_is_not_http2_is_told_so_and_closed(server: Server) -> None:
         writer.close()
         await writer.wait_closed()
     await eventually(lambda: server.connections == 0, "the end of the connection")
+
+
+async def test_a_call_whose_work_is_cancelled_by_others_is_answered(
+    channel: grpc.aio.Channel,
+) -> None:
+    error = await refused(unary(channel, "Elsewhere")(b"", timeout=20))
+
+    assert error.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_call_that_is_taken_back_in_the_same_read_leaves_nothing(
+    served: Methodist,
+) -> None:
+    calls = Calls(served.methods, limits=Limits(), now=0.0, flush=lambda: None)
+    peer = Encoder()
+    head = peer.encode(heading("Hold")), peer.encode(heading("Double"))
+
+    calls.connection.receive(
+        f.PREFACE
+        + f.settings({})
+        + f.frame(f.HEADERS, f.END_HEADERS, 1, head[0])
+        + f.frame(f.DATA, f.END_STREAM, 1, prefixed(b"now"))
+        + f.frame(f.HEADERS, f.END_HEADERS, 3, head[1])
+        + f.rst_stream(1, CANCEL)
+        + f.rst_stream(3, CANCEL),
+        0.0,
+    )
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert calls.connection.streams == 0
+    assert served.under_way == 0
+    gc.collect()  # what was never awaited warns as it goes
+
+
+async def test_a_stream_that_does_not_mind_its_end_says_no_more() -> None:
+    async def stubborn(_messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        yield b"still here"
+
+    methods = {b"/test.Service/Stubborn": Streaming(stubborn)}
+    calls = Calls(methods, limits=Limits(), now=0.0, flush=lambda: None)
+    block = Encoder().encode(heading("Stubborn"))
+    calls.connection.receive(
+        f.PREFACE + f.settings({}) + f.frame(f.HEADERS, f.END_HEADERS, 1, block), 0.0
+    )
+    await asyncio.sleep(0)
+    calls.connection.outbox.take()
+    calls.connection.receive(f.rst_stream(1, CANCEL), 0.0)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert calls.connection.outbox.take() == b""
+    calls.connection.receive(f.window_update(0, 1), 0.0)
+    assert not calls.connection.is_ended
+
+
+async def test_a_peer_that_does_not_read_is_not_waited_for(served: Methodist) -> None:
+    server = Server(served.methods, limits=Limits(message_size=MAX, request_seconds=0.0))
+    async with listen(server, "127.0.0.1:0") as address:
+        host, _, port = address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.transport.pause_reading()
+        wide = f.settings({f.INITIAL_WINDOW_SIZE: f.MAX_WINDOW}) + f.window_update(0, 2**30)
+        writer.write(f.PREFACE + wide)
+        encoder, message = Encoder(), prefixed(bytes(16_000))
+        for number in range(1000):
+            block = encoder.encode(heading("Echo"))
+            writer.write(
+                f.frame(f.HEADERS, f.END_HEADERS, 2 * number + 1, block)
+                + f.frame(f.DATA, f.END_STREAM, 2 * number + 1, message)
+            )
+        await eventually(lambda: server.connections == 0, "the end of the connection")
+        writer.transport.abort()
+        del reader
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/grpc", None),
+        ("application/grpc+proto", None),
+        ("application/grpc; charset=utf-8", None),
+        ("application/grpc-web", "415"),
+        ("application/json", "415"),
+    ],
+)
+def test_only_grpc_is_spoken(served: Methodist, content_type: str, status: str | None) -> None:
+    calls = Calls(served.methods, limits=Limits(), now=0.0, flush=lambda: None)
+    headers = [*heading("Echo")[:-1], ("content-type", content_type)]
+    calls.connection.outbox.take()
+
+    calls.connection.receive(
+        f.PREFACE
+        + f.settings({})
+        + f.frame(f.HEADERS, f.END_HEADERS, 1, Encoder().encode(headers))
+        + f.frame(f.DATA, f.END_STREAM, 1, prefixed(b"hello")),
+        0.0,
+    )
+
+    heads = [frame for frame in split(calls.connection.outbox.take()) if frame.kind == f.HEADERS]
+    assert dict(Decoder().decode(heads[0].payload))[":status"] == (status or "200")
+
+
+def heading(method: str) -> list[tuple[str, str]]:
+    """Return the headers of a call."""
+    headers = [header for header in HEADERS if header[0] not in {":path", "content-type"}]
+    return [(":path", f"/test.Service/{method}"), *headers, ("content-type", "application/grpc")]
