@@ -22,7 +22,7 @@ from tests.fakes.envoy_log import entry, message
 ROOT = Path(__file__).resolve().parents[2]
 # docs/delivery.md says 50 ms. The rest is for a machine on which others run: what counts is that
 # nothing older is ever lost.
-BOUND = 0.3  # seconds
+BOUND = 0.5  # seconds
 LIVES = 5
 
 
@@ -128,7 +128,7 @@ async def test_what_was_taken_arrives_however_often_analytics_is_killed(
         for _ in range(LIVES):
             async with world.life() as life:
                 sending = asyncio.create_task(world.send(life, 200))
-                await asyncio.sleep(world.random.uniform(0.4, 1.2))
+                await asyncio.sleep(world.random.uniform(0.7, 1.4))
                 await life.end(signal.SIGKILL)
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
