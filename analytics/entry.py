@@ -120,7 +120,8 @@ class EntryReader:
         )
 
     def _headers(self, pieces: Sequence[bytes]) -> dict[str, str]:
-        return dict(filter(None, map(self._header, pieces))) if pieces else {}
+        # A slice is a list at once, where iterating asks protobuf for each piece.
+        return dict(filter(None, map(self._header, pieces[:]))) if pieces else {}
 
     def _request_headers(self, request: HTTPRequestProperties, authority: str) -> dict[str, str]:
         headers = self._headers(request.request_headers)
@@ -140,7 +141,8 @@ class EntryReader:
         if VERDICT_NAMESPACE not in namespaces:
             return None
         said = _NOTHING_SAID.copy()
-        said.update(map(self._said, StructEntries.FromString(namespaces[VERDICT_NAMESPACE]).fields))
+        pieces = StructEntries.FromString(namespaces[VERDICT_NAMESPACE]).fields
+        said.update(map(self._said, pieces[:]))
         return said
 
 

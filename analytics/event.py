@@ -22,6 +22,7 @@ from analytics.trace import find_trace
 
 _MILLISECOND = 1_000_000  # nanoseconds
 _UNKNOWN_VERB = "UNKNOWN"
+_SCHEMES = frozenset({"http", "https"})
 
 Event = dict[str, Any]
 
@@ -158,10 +159,11 @@ def _uri(record: AccessRecord) -> str:
 
 
 def _scheme(record: AccessRecord) -> str:
+    if record.scheme in _SCHEMES:
+        return record.scheme
     forwarded = record.request_headers.get("x-forwarded-proto", "")
-    for scheme in (record.scheme, forwarded):
-        if scheme in {"http", "https"}:
-            return scheme
+    if forwarded in _SCHEMES:
+        return forwarded
     return "https" if record.tls_version else "http"
 
 

@@ -4,11 +4,12 @@ Route, service, cluster, what authsvc said, flags, durations in milliseconds and
 What is not known is left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from analytics.record import AccessRecord, Sender, Verdict
+from analytics.record import AccessRecord, Sender
 from analytics.trace import Trace
 
 # gRPC's codes for what authsvc answered, where Envoy was not asked to log the call's own.
@@ -16,8 +17,8 @@ _UNAUTHENTICATED, _PERMISSION_DENIED, _UNAVAILABLE = 16, 7, 14
 
 Members = dict[str, Any]
 
-# Members of the metadata -> members of a record; what is empty, none or zero is left out.
-_TOLD = {
+# Members of the metadata -> members of a record that are the same for many.
+_USUAL = {
     "route": "route",
     "service": "service",
     "cluster": "upstream_cluster",
@@ -26,23 +27,28 @@ _TOLD = {
     "response_code_details": "code_details",
     "upstream_failure": "upstream_failure",
     "attempts": "attempts",
-    "request_id": "request_id",
-}
-_TOLD_OF_TLS = {
     "tls_version": "tls_version",
     "server_name": "server_name",
     "peer_subject": "peer_subject",
     "peer_uris": "peer_uris",
 }
-# The same, in nanoseconds; what is none is left out.
+# Members of the metadata -> members of a record, in nanoseconds.
 _TIMES = {
     "duration_ms": "duration",
     "request_read_ms": "request_read",
     "upstream_first_byte_ms": "upstream_first_byte",
     "upstream_last_byte_ms": "upstream_last_byte",
 }
-_told = attrgetter(*_TOLD.values())
-_told_of_tls = attrgetter(*_TOLD_OF_TLS.values())
+# Members of the consumer -> members of a verdict.
+_CONSUMER = {
+    "id": "consumer_id",
+    "username": "username",
+    "custom_id": "custom_id",
+    "credential_id": "credential_id",
+    "anonymous": "anonymous",
+}
+_judgement = attrgetter("result", "reason", *_CONSUMER.values())
+_usual = attrgetter(*_USUAL.values())
 _times = attrgetter(*_TIMES.values())
 
 
@@ -63,43 +69,38 @@ def metadata_of(
         "response_headers_bytes": record.response_headers_size,
         "response_body_bytes": record.response_body_size,
     }
-    for name, value in zip(_TOLD, _told(record), strict=True):
-        if value:
-            metadata[name] = value
-    for name, nanoseconds in zip(_TIMES, _times(record), strict=True):
-        if nanoseconds is not None:
-            metadata[name] = _milliseconds(nanoseconds)
-    if record.tls_version:
-        for name, value in zip(_TOLD_OF_TLS, _told_of_tls(record), strict=True):
-            if value:
-                metadata[name] = value
+    metadata |= _told(sender, *_usual(record))
+    metadata |= {
+        name: (nanoseconds + 500) // 1000 / 1000  # to the microsecond; round() takes much longer
+        for name, nanoseconds in zip(_TIMES, _times(record), strict=True)
+        if nanoseconds is not None
+    }
     if record.verdict is not None:
-        metadata |= _judged(record.verdict)
+        metadata |= _judged(*_judgement(record.verdict))
     if trace is not None:
         metadata |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
-    optional = {
-        "grpc_status": _grpc_status(record),
-        "node": sender.node or None,
-        "log_name": sender.log_name or None,
-        "tags": tags or None,
-    }
-    return metadata | _known(optional)
+    if (grpc_status := _grpc_status(record)) is not None:
+        metadata["grpc_status"] = grpc_status
+    if record.request_id:
+        metadata["request_id"] = record.request_id
+    if tags:
+        metadata["tags"] = tags
+    return metadata
 
 
-def _judged(verdict: Verdict) -> Members:
+@lru_cache(maxsize=4096)  # a few for each route
+def _told(sender: Sender, *usual: object) -> Mapping[str, Any]:
+    """Return what a record tells, without what is empty or zero, and who sent it."""
+    told = _given(zip(_USUAL, usual, strict=True))
+    return told | _given({"node": sender.node, "log_name": sender.log_name}.items())
+
+
+@lru_cache(maxsize=4096)  # the same consumers call again
+def _judged(result: str | None, reason: str | None, *consumer: object) -> Mapping[str, Any]:
     """Return what authsvc said, and about whom."""
-    judged: Members = {"result": verdict.result, "reason": verdict.reason}
-    if verdict.consumer_id is not None:
-        judged["consumer"] = _known(
-            {
-                "id": verdict.consumer_id,
-                "username": verdict.username,
-                "custom_id": verdict.custom_id,
-                "credential_id": verdict.credential_id,
-                "anonymous": verdict.anonymous or None,
-            }
-        )
-    return _known(judged)
+    said = _given({"result": result, "reason": reason}.items())
+    known = _given(zip(_CONSUMER, consumer, strict=True))
+    return said | {"consumer": known} if "id" in known else said
 
 
 def _grpc_status(record: AccessRecord) -> int | None:
@@ -111,10 +112,5 @@ def _grpc_status(record: AccessRecord) -> int | None:
     return _UNAVAILABLE if record.verdict.result == "error" else None
 
 
-def _milliseconds(nanoseconds: int) -> float:
-    # To the microsecond; round() takes three times as long.
-    return (nanoseconds + 500) // 1000 / 1000
-
-
-def _known(members: Members) -> Members:
-    return {name: value for name, value in members.items() if value is not None}
+def _given(members: Iterable[tuple[str, Any]]) -> Members:
+    return {name: value for name, value in members if value}

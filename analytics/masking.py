@@ -17,7 +17,7 @@ that it names are masked; their names are compared percent-decoded and in any le
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from analytics.config import MoesifConfig
@@ -50,7 +50,6 @@ _USER_INFO = re.compile(r"(?<=://)[^/?#@\s]+@")  # the user and the password of 
 _QUERY_START = re.compile(r"([?#])")
 # ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
 _PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
-_UNUSUAL = re.compile(r"[?;#]|%3[dD]")  # without these, an argument is a name and a value
 
 # What becomes of a header.
 _SHOWN, _MASKED, _REMOVED = range(3)
@@ -104,8 +103,9 @@ class Masking:
             text = _USER_INFO.sub(f"{MASK}@", text)
         if "?" not in text and "#" not in text:  # as most headers
             return text
-        path, mark, query = _QUERY_START.split(text, maxsplit=1)
-        is_plain = _UNUSUAL.search(query) is None
+        path, mark, query = _parted(text)
+        # Without these an argument is a name and a value; an encoded equals sign is %3d or %3D.
+        is_plain = not (";" in query or "%3" in query or "?" in query or "#" in query)
         masked = self._plain_argument if is_plain else self._argument
         return path + mark + "&".join(map(masked, query.split("&")))
 
@@ -163,6 +163,11 @@ class Masking:
             return False
         names = _PARAMETER.findall(unquote_plus(argument))
         return any(unquote_plus(name) in self._credentials for name in names)
+
+
+def _parted(text: str) -> Sequence[str]:
+    """Return what is before the query, the mark that begins it, and the query."""
+    return _QUERY_START.split(text, maxsplit=1) if "#" in text else text.partition("?")
 
 
 def _canonical(name: str) -> str:
