@@ -21,6 +21,7 @@ from analytics.pipeline import Pipeline
 from authsvc.authenticator import Authenticator
 from authsvc.extauthz import grpc as grpc_face
 from authsvc.extauthz import http as http_face
+from authsvc.extauthz.fastlane import face as fastlane
 from authsvc.follower import Follower
 from authsvc.policy import KeyAuthConfig, PolicyBook, parse_key_auth
 from authsvc.policy_source import load_policies
@@ -45,7 +46,7 @@ from sidecar.governance import governing, sampling_book
 from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_opening import open_ring
-from sidecar.settings import admin_tls, read_token, reveals_keys
+from sidecar.settings import Authsvc, admin_tls, read_token, reveals_keys
 from sidecar.spool_key import open_shelves
 from sidecar.startup import open_declared
 from sidecar.telemetry import Telemetry
@@ -132,12 +133,21 @@ async def _open_authsvc(
     await stack.enter_async_context(follower.following())
     rules = governing(spec.settings, stores, default=default, metrics=telemetry.instructions)
     authenticator.governance = await stack.enter_async_context(rules)
-    faces = {"authsvc.http": (settings.http, http_face), "authsvc.grpc": (settings.grpc, grpc_face)}
-    for setting, (address, face) in faces.items():
-        if address is not None:
-            serving = face.serve(address, authenticator=authenticator, metrics=telemetry.auth)
-            await stack.enter_async_context(_listening(serving, setting, address))
+    await _serve_checks(settings, authenticator, telemetry, stack)
     return OpenedRole({"database": lambda: follower.is_fresh})
+
+
+async def _serve_checks(
+    settings: Authsvc, authenticator: Authenticator, telemetry: Telemetry, stack: AsyncExitStack
+) -> None:
+    faces = {
+        "authsvc.http": (settings.http, http_face.serve),
+        "authsvc.grpc": (settings.grpc, _TRANSPORTS[settings.transport]),
+    }
+    for setting, (address, serve) in faces.items():
+        if address is not None:
+            serving = serve(address, authenticator=authenticator, metrics=telemetry.auth)
+            await stack.enter_async_context(_listening(serving, setting, address))
 
 
 async def _open_analytics(
@@ -258,6 +268,7 @@ async def _listening(
         yield
 
 
+_TRANSPORTS = {"grpcio": grpc_face.serve, "fastlane": fastlane.serve}
 _Opener = Callable[[ChildSpec, Stores, Telemetry, AsyncExitStack], Awaitable[OpenedRole]]
 _ROLES: Mapping[str, _Opener] = {
     "authsvc": _open_authsvc,
