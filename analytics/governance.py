@@ -109,7 +109,7 @@ def _ruling(matched: Sequence[Match]) -> Ruling:
             headers.setdefault(name, value)
     block = next((match for match in matched if match[0].blocks), None)
     if block is None:
-        return Ruling(tuple(headers.items()))
+        return Ruling(tuple(headers.items())) if headers else NOTHING
     rule, values = block
     # The body is of this rule, so its type is as well, whatever others blocked with.
     own = dict(rule.answer.headers_for(values))

@@ -150,7 +150,9 @@ class Governor:
             return use.identifier.identify(call)
 
         ruling = instructions.rulebook.judge(call, identify, instructions.cohorts)
-        self._metrics.ruled(_outcome(ruling))
+        if ruling is not NOTHING:
+            is_blocked = ruling.block is not None
+            self._metrics.ruled(RulingOutcome.BLOCKED if is_blocked else RulingOutcome.HEADERS)
         return ruling
 
     def _find(self, route: str | None, service: str | None) -> _Use | None:
@@ -173,9 +175,3 @@ def _verdict(caller: KnownCaller) -> Verdict:
         user_id=caller.user_id,
         company_id=caller.company_id,
     )
-
-
-def _outcome(ruling: Ruling) -> RulingOutcome:
-    if ruling.block is not None:
-        return RulingOutcome.BLOCKED
-    return RulingOutcome.HEADERS if ruling.headers else RulingOutcome.NOTHING

@@ -18,9 +18,8 @@ class FetchOutcome(StrEnum):
 
 
 class RulingOutcome(StrEnum):
-    """What governance said of a request."""
+    """What governance said of a request; mostly it says nothing, which is not counted."""
 
-    NOTHING = "nothing"
     HEADERS = "headers"  # it passes, and headers are added to its answer
     BLOCKED = "blocked"
 
@@ -35,7 +34,7 @@ class InstructionMetrics(Protocol):
         """So many rules, or other parts of a new document, are not used."""
 
     def ruled(self, outcome: RulingOutcome) -> None:
-        """A request was judged by rules."""
+        """Rules said something of a request."""
 
 
 class NullInstructionMetrics:

@@ -24,7 +24,7 @@ class InstructionCounters:
         )
         self._rulings = Counter(
             "tollkeeper_governance_rulings",
-            "Requests judged by governance rules, by what these said.",
+            "Requests of which governance rules said something.",
             ("outcome",),
             registry=registry,
         )
@@ -43,5 +43,5 @@ class InstructionCounters:
         self._ignored.labels(kind).inc(parts)
 
     def ruled(self, outcome: RulingOutcome) -> None:
-        """Count a request that was judged."""
+        """Count a request of which rules said something."""
         self._by_outcome[outcome].inc()

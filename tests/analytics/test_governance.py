@@ -47,6 +47,10 @@ def test_without_rules_nothing_is_said() -> None:
     assert judge() is NOTHING
 
 
+def test_a_rule_that_neither_blocks_nor_adds_a_header_says_nothing() -> None:
+    assert judge(rule("R", block=False, response=None)) is NOTHING
+
+
 @pytest.mark.parametrize("kind", ["user", "company"])
 def test_no_cohort_rule_is_in_force_before_cohorts_are_known(kind: str) -> None:
     others = rule("O", kind, applied_to="not_matching", applied_to_unidentified=True)

@@ -148,7 +148,7 @@ async def test_what_rules_said_is_counted() -> None:
     async with stage([warns | {"regex_config": only_delete}, blocking]) as it:
         assert it.governor.judge(request(), BOB) is NOTHING
         it.blocked_by(method="DELETE")
-        assert it.metrics.rulings == [RulingOutcome.NOTHING, RulingOutcome.BLOCKED]
+        assert it.metrics.rulings == [RulingOutcome.BLOCKED]
     async with stage([warns]) as it:
         assert it.governor.judge(request(), BOB) == Ruling((("x-warn", "1"),))
         assert it.metrics.rulings == [RulingOutcome.HEADERS]
