@@ -21,7 +21,7 @@ from tests.fakes.product import TOLLKEEPER, clean_environment
 from tests.fakes.stack import Stack
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "from-kong.md"
-MANY = 6_000
+MANY = 3_000
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ async def test_an_imported_key_works_through_envoy_and_a_pruned_one_no_more(
     echoed = json.loads((await stack.get("/", header)).body)
     assert echoed["headers"]["x-consumer-username"] == consumer
     entries = await stack.admin.rows("/audit")
-    assert entries[-1]["method"] == "IMPORT"
+    assert "IMPORT" in {entry["method"] for entry in entries}
     assert (await stack.admin.send("GET", "/audit/verify"))["intact"]
     file.write_text(dump())
     await mine.run("import", *settings, "--prune", "--yes", str(file))
