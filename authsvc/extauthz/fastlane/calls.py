@@ -108,7 +108,7 @@ class Calls:
         if isinstance(answer, bytes):
             self._reply(stream, answer)
         else:
-            self._await(stream, answer)  # type: ignore[arg-type]  # as above
+            self._wait_for(stream, answer)  # type: ignore[arg-type]  # as above
 
     def part(self, stream: Stream, data: bytes) -> None:
         """Take a part of the messages of a call that wants them as they come."""
@@ -134,12 +134,12 @@ class Calls:
         self._tasks[stream.id] = task
         return task
 
-    def _await(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
-        task = self._spawn(stream, self._answer_with(stream, answer))
+    def _wait_for(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
+        task = self._spawn(stream, self._await(stream, answer))
         # A task that is cancelled before its first step has not begun to wait for the answer.
         task.add_done_callback(lambda _: answer.close())
 
-    async def _answer_with(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
+    async def _await(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
         try:
             async with asyncio.timeout(wire.read_timeout(stream.head.timeout)):
                 message = await answer

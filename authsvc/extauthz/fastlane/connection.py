@@ -18,6 +18,7 @@ from authsvc.extauthz.fastlane.frame_shapes import check_priority
 from authsvc.extauthz.fastlane.head import HeadReader, check_trailers
 from authsvc.extauthz.fastlane.hpack import Decoder, Field
 from authsvc.extauthz.fastlane.inflow import Inflow
+from authsvc.extauthz.fastlane.lifetime import Lifetime
 from authsvc.extauthz.fastlane.limits import Allowance, Limits
 from authsvc.extauthz.fastlane.numbers import StreamNumbers
 from authsvc.extauthz.fastlane.outbox import Outbox
@@ -43,7 +44,7 @@ class Connection:
         self._inflow = Inflow(limits.received)
         self._resets = Allowance(limits.resets)
         self._control_frames = Allowance(limits.control_frames)
-        self._now = self._opened = self._idle_since = now
+        self._lifetime = Lifetime(limits, now)
         self._is_draining = False
         self._is_ended = False
         self._takers = {
@@ -71,7 +72,7 @@ class Connection:
 
     def receive(self, data: bytes, now: float) -> None:
         """Take bytes from the peer; ``now`` in seconds of a clock that never goes back."""
-        self._now = now
+        self._lifetime.now = now
         if self._is_ended:
             return
         try:
@@ -83,22 +84,20 @@ class Connection:
 
     def tick(self, now: float) -> None:
         """End what has taken too long; to be called every few seconds."""
-        self._now = now
-        limits = self._limits
+        self._lifetime.now = now
         for stream in list(self._streams.values()):
-            if now - stream.opened >= limits.request_seconds and _is_due(stream):
+            if stream.waits_for_peer and self._lifetime.is_late(stream.opened):
                 self._fail(stream.id, faults.CANCEL)
-        age = now - self._opened
         if self._streams:
-            self._idle_since = now
-        elif now - self._idle_since >= limits.idle_seconds:
+            self._lifetime.use()
+        elif self._lifetime.is_idle:
             self.end(faults.NO_ERROR, "idle")
-        elif not self._reader.has_begun and age >= limits.greeting_seconds:
+        elif not self._reader.has_begun and self._lifetime.is_too_slow:
             self.end(faults.PROTOCOL_ERROR, "no greeting")
-        if limits.age_seconds is not None and age >= limits.age_seconds:
+        if self._lifetime.is_old:
             self.drain()
-            if age >= limits.age_seconds + limits.request_seconds:
-                self.refuse_more()  # a peer that does not answer PING stays no longer
+        if self._lifetime.is_overdue:
+            self.refuse_more()  # a peer that does not answer PING stays no longer
 
     def drain(self) -> None:
         """Ask the peer to open no more requests, and refuse new ones once it must know of it.
@@ -139,18 +138,13 @@ class Connection:
             self.outbox.write(frames.window_update(stream.id, size))
         self._give_room(size)
 
-    def cancel(self, stream: Stream, code: int = faults.CANCEL) -> None:
-        """End a request without an answer."""
-        if stream.id in self._streams:
-            self._fail(stream.id, code)
-
     def finish(self, stream: Stream) -> None:
         """Forget a request whose answer is given; what it has yet to say is not waited for."""
         stream.is_over = True
         self._drop_body(stream)
-        self._idle_since = self._now
+        self._lifetime.use()
         if stream.unsent:
-            stream.opened = self._now  # as long again for the peer to take it
+            stream.opened = self._lifetime.now  # as long again for the peer to take it
         else:
             self._close(stream)
 
@@ -190,7 +184,7 @@ class Connection:
         stream = Stream(
             stream_id,
             self._heads.read(fields),
-            opened=self._now,
+            opened=self._lifetime.now,
             window=self._window_size,
             send_window=self.outbox.initial_window,
         )
@@ -281,16 +275,12 @@ class Connection:
     def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         increment = frames.read_number(payload) & frames.MAX_WINDOW
         if stream_id == 0:
-            if not increment:
-                raise ConnectionFault(faults.PROTOCOL_ERROR, "a window that does not grow")
             self.outbox.widen(increment)
         else:
             self._numbers.refuse_idle(stream_id)
             stream = self._streams.get(stream_id)
             if stream is None:
                 return
-            if not increment:
-                raise StreamFault(faults.PROTOCOL_ERROR, "a window that does not grow")
             self.outbox.widen_stream(stream, increment)
         self._settle()
 
@@ -307,7 +297,7 @@ class Connection:
             self.outbox.write(frames.rst_stream(stream.id, faults.NO_ERROR))
 
     def _count(self, allowance: Allowance) -> None:
-        if not allowance.take(self._now):
+        if not allowance.take(self._lifetime.now):
             raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too much that says nothing")
 
     def _fail(self, stream_id: int, code: int) -> None:
@@ -322,7 +312,7 @@ class Connection:
         self._drop_body(stream)
         self.outbox.drop(stream)
         del self._streams[stream.id]
-        self._idle_since = self._now
+        self._lifetime.use()
         self._requests.reset(stream)
 
     def _drop_body(self, stream: Stream) -> None:
@@ -334,8 +324,3 @@ class Connection:
         increment = self._inflow.give(size)
         if increment:
             self.outbox.write(frames.window_update(0, increment))
-
-
-def _is_due(stream: Stream) -> bool:
-    """Tell whether it is the peer that lets an old request wait."""
-    return stream.is_over or (not stream.is_gradual and not stream.is_whole)

@@ -143,8 +143,10 @@ class Outbox:
         """Grow the connection's window.
 
         Raises:
-            ConnectionFault: It becomes too large.
+            ConnectionFault: It becomes too large, or does not grow.
         """
+        if not increment:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "a window that does not grow")
         self._window += increment
         if self._window > frames.MAX_WINDOW:
             raise ConnectionFault(faults.FLOW_CONTROL_ERROR, "a window that is too large")
@@ -153,8 +155,10 @@ class Outbox:
         """Grow a stream's window.
 
         Raises:
-            StreamFault: It becomes too large.
+            StreamFault: It becomes too large, or does not grow.
         """
+        if not increment:
+            raise StreamFault(faults.PROTOCOL_ERROR, "a window that does not grow")
         stream.send_window += increment
         if stream.send_window > frames.MAX_WINDOW:
             raise StreamFault(faults.FLOW_CONTROL_ERROR, "a window that is too large")

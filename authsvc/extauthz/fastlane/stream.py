@@ -60,6 +60,11 @@ class Stream:
         self.unsent: deque[bytes] = deque()
         self.trailers = b""
 
+    @property
+    def waits_for_peer(self) -> bool:
+        """Whether it is the peer that has to do something for it to end."""
+        return self.is_over or (not self.is_gradual and not self.is_whole)
+
     def keep(self, data: bytes) -> None:
         """Keep a part of the body; of many small ones each does not take an object of its own."""
         if not self.body or len(data) >= _SMALL:
