@@ -1,8 +1,8 @@
 """Kong's behaviour of the Admin API, case by case, against a real server on each store.
 
-Left out, as long as these parts are not built: ``/config`` and what needs DB-less mode; and the
-cases that are marked as accidents of Kong, whose differences are listed in
-``docs/kong-differences.md``.  Where a case needs a keyring it is new, with one active key.
+What needs a node without a database is in ``test_kong_dbless.py``.  Left out are the cases that are
+marked as accidents of Kong, whose differences are listed in ``docs/kong-differences.md``.
+Where a case needs a keyring it is new, with one active key.
 """
 
 import json
@@ -18,18 +18,12 @@ from tests.fakes.admin_api import serving
 from tests.fakes.ring import empty_ring, held_ring, recovery_pair
 
 _CASES = json.loads(Path(__file__).with_name("kong-admin.json").read_text())
-_NOT_BUILT = ("/config",)
 _KEYRING = ({"keyring"}, {"keyring", "keyring_rsa"})
 _MODES = ({"db"}, set(), *_KEYRING)
 
 
 def _concerns_what_is_built(case: dict[str, Any]) -> bool:
-    path = case["request"]["path"].split("?")[0]
-    return (
-        not case["kong_quirk"]
-        and set(case.get("requires") or ()) in _MODES
-        and not path.startswith(_NOT_BUILT)
-    )
+    return not case["kong_quirk"] and set(case.get("requires") or ()) in _MODES
 
 
 _CHOSEN = {case["id"]: case for case in _CASES if _concerns_what_is_built(case)}
