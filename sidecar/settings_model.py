@@ -58,7 +58,7 @@ class Authsvc(msgspec.Struct, frozen=True, kw_only=True):
 
     grpc: Text | None = "127.0.0.1:9191"
     http: Text | None = "127.0.0.1:9192"
-    transport: Literal["grpcio", "fastlane"] = "grpcio"  # what carries authsvc.grpc
+    transport: Literal["fastlane", "grpcio"] = "fastlane"  # what carries authsvc.grpc
     workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 1  # processes; 0: one per core
     default_plugin: dict[str, Any] | None = msgspec.field(default_factory=dict)
 

@@ -72,6 +72,7 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "keyring.rotate_after_days": (90, "90", 90),
     "authsvc.grpc": ("unix:/run/a", "unix:/run/a", "unix:/run/a"),
     "authsvc.http": (None, "null", None),
+    "authsvc.transport": ("grpcio", "grpcio", "grpcio"),
     "authsvc.workers": (4, "4", 4),
     "authsvc.default_plugin": (
         {"key_names": ["k"]},
@@ -188,6 +189,7 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
         "authsvc": {
             "grpc": "127.0.0.1:9191",
             "http": "127.0.0.1:9192",
+            "transport": "fastlane",
             "workers": 1,
             "default_plugin": {},
         },
