@@ -108,9 +108,7 @@ class ConfigurationEndpoint:
     async def _load(self, call: Call, text: bytes) -> Reply:
         now = self._clock()
         try:
-            declaration = await asyncio.to_thread(
-                parse_declaration, text, now=now, keys=self._keys
-            )
+            declaration = await asyncio.to_thread(parse_declaration, text, now=now, keys=self._keys)
         except DeclarationError as error:
             flatten = _is_set(call.arguments, call.payload, "flatten_errors")
             raise ProblemError(400, error.body(flatten=flatten)) from None

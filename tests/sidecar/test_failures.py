@@ -10,7 +10,12 @@ from authsvc.errors import (
     SchemaVersionError,
     StoreUnavailableError,
 )
-from sidecar.errors import DeclarativeConfigError, EmbeddedPostgresError, SettingsError, StartupError
+from sidecar.errors import (
+    DeclarativeConfigError,
+    EmbeddedPostgresError,
+    SettingsError,
+    StartupError,
+)
 from sidecar.failures import FAILED, MISCONFIGURED, Explanation, explain
 
 EXPLAINED: dict[str, tuple[BaseException, int]] = {
