@@ -125,16 +125,16 @@ class EntryReader:
 
     def _request_headers(self, request: HTTPRequestProperties, authority: str) -> dict[str, str]:
         headers = self._headers(request.request_headers)
-        own_fields = (
-            ("host", authority),
-            ("user-agent", request.user_agent),
-            ("referer", request.referer),
-            ("x-forwarded-for", request.forwarded_for),
-            ("x-request-id", request.request_id),
-        )
-        for name, value in own_fields:
-            if value:
-                headers[name] = value
+        if authority:
+            headers["host"] = authority
+        if user_agent := request.user_agent:
+            headers["user-agent"] = user_agent
+        if referer := request.referer:
+            headers["referer"] = referer
+        if forwarded_for := request.forwarded_for:
+            headers["x-forwarded-for"] = forwarded_for
+        if request_id := request.request_id:
+            headers["x-request-id"] = request_id
         return headers
 
     def _what_authsvc_said(self, namespaces: Mapping[str, bytes]) -> dict[str, Any] | None:

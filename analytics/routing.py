@@ -6,6 +6,7 @@ Routes and services may be named by their id or by their name, here as in the en
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from analytics.config import MoesifConfig
@@ -76,8 +77,13 @@ class Routing(Generic[T]):
             self._canonical(scope.route, scope.service): made for scope, made in scoped
         }
 
+        self._find_once = lru_cache(maxsize=4096)(self._find)
+
     def find(self, route: str | None, service: str | None) -> T | None:
         """Return what applies to a request of this route and service, or None."""
+        return self._find_once(route, service)
+
+    def _find(self, route: str | None, service: str | None) -> T | None:
         route, service = self._canonical(route, service)
         if route is not None and service not in self._service_ids:
             # A name that nothing goes by is as good as none, as it is for authsvc.

@@ -17,7 +17,7 @@ from bench.processes import LOAD_CORE, pin_to
 
 # One for each event, however its JSON is spaced: a quote within a text is escaped.
 _MARK = b'"Incoming"'
-_KEPT = 1000  # events at least, for comparing
+_KEPT = 10_000  # events at least, for comparing
 _COUNTED = web.AppKey("counted", Counter[str])
 _FIRST = web.AppKey("first", dict[str, list[bytes]])
 _STATE = web.AppKey("state", dict[str, bool])
