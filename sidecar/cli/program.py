@@ -88,5 +88,6 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _complain(text: str, exit_code: int) -> int:
-    click.echo(f"{NAME}: {text}", err=True)
+    for line in text.splitlines():
+        click.echo(f"{NAME}: {line}", err=True)
     return exit_code

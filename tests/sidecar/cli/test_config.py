@@ -42,7 +42,7 @@ async def test_the_declarative_file_is_checked_too_line_by_line_and_without_its_
     assert outcome.code == 2
     assert outcome.err.splitlines() == [
         "tollkeeper: declarative_config: consumers[1].keyauth_credentials[1]: tags: expected a set",
-        "declarative_config: consumers[2] (b): tags: expected a set",
+        "tollkeeper: declarative_config: consumers[2] (b): tags: expected a set",
     ]
     file.unlink()
     outcome = await tollkeeper("config", "check")
