@@ -14,7 +14,7 @@ import click
 from sidecar.cli.admin_options import output_format
 
 Row = Mapping[str, Any]
-_TIMES = frozenset({"created_at", "updated_at"})
+_TIMES = frozenset({"created_at", "updated_at", "started_at", "finished_at"})
 
 
 def print_rows(rows: Sequence[Row], columns: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ CELLS: dict[str, tuple[str, Any, str]] = {
     "nothing": ("username", None, "-"),
     "a text": ("username", "alice", "alice"),
     "a time": ("created_at", 0, "1970-01-01T00:00:00Z"),
+    "when something began": ("started_at", 0, "1970-01-01T00:00:00Z"),
     "a number": ("ttl", 5, "5"),
     "a truth value": ("enabled", True, "true"),
     "a reference": ("consumer", {"id": "7"}, "7"),
