@@ -36,7 +36,6 @@ class Outbox:
         self._max_unsent = max_unsent
         self._out: list[bytes] = []
         self._window = frames.DEFAULT_WINDOW
-        self._max_frame = frames.MAX_FRAME_SIZE
         # Those with something unsent that only the connection's window holds back.
         self._blocked: dict[int, Stream] = {}
         self._unsent = 0
@@ -99,8 +98,10 @@ class Outbox:
             ConnectionFault: The peer lets too much wait.
         """
         size = len(data)
-        is_free = size <= stream.send_window and size <= self._window and size <= self._max_frame
-        if is_free and not self._table:
+        # No frame is larger than what every peer takes: some take their own word for a larger
+        # one, in SETTINGS, only with the next bytes that they read.
+        is_one = size <= stream.send_window and size <= self._window
+        if is_one and size <= frames.MAX_FRAME_SIZE and not self._table:
             self._window -= size
             number = _NUMBER.pack(stream.id)
             self._out += (
@@ -123,9 +124,7 @@ class Outbox:
             least, most, code = _RANGES.get(name, _ANY)
             if not least <= value <= most:
                 raise ConnectionFault(code, "a setting out of its range")
-            if name == frames.LARGEST_FRAME:
-                self._max_frame = value
-            elif name == frames.HEADER_TABLE_SIZE and value < TABLE_SIZE:
+            if name == frames.HEADER_TABLE_SIZE and value < TABLE_SIZE:
                 self._forgo_table()
         self._resize(dict(settings).get(frames.INITIAL_WINDOW_SIZE, self.initial_window))
 
@@ -197,7 +196,7 @@ class Outbox:
     def _flush(self, stream: Stream) -> None:
         while stream.unsent:
             data = stream.unsent[0]
-            size = min(len(data), stream.send_window, self._window, self._max_frame)
+            size = min(len(data), stream.send_window, self._window)
             if size <= 0:
                 break
             self._out.append(frames.frame(frames.DATA, 0, stream.id, data[:size]))
