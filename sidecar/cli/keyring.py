@@ -99,7 +99,10 @@ def import_ring(file: BinaryIO, private_key_file: BinaryIO) -> None:
 @click.option("--wait", is_flag=True, help="Return when all rows are under the new key.")
 @click.option("--index", is_flag=True, help="Exchange the key that rows are found by.")
 def rotate(*, wait: bool, index: bool) -> None:
-    """Let a new key seal, and bring every row under it."""
+    """Let a new key seal, and bring every row under it.
+
+    With --wait it fails where rows are left under the old key.
+    """
 
     async def work(admin: AdminClient) -> dict[str, Any]:
         rotation = await admin.send(
@@ -111,7 +114,13 @@ def rotate(*, wait: bool, index: bool) -> None:
             click.echo(f"{rotation['done']} of {rotation['total']} rows", err=True)
         return rotation
 
-    print_entity(ask(work))
+    ended = ask(work)
+    print_entity(ended)
+    if wait and ended["status"] != "done":
+        raise click.ClickException(
+            f"the rotation is {ended['status']}: {ended['failed']} rows do not open, "
+            "or another key was activated meanwhile"
+        )
 
 
 @keyring.command()

@@ -20,16 +20,24 @@ from sidecar.keyring_bootstrap import ensure_keyring
 from sidecar.ring_upkeep import keep_rotated
 from tests.clients.command_line import Failed, Outcome, Tollkeeper
 from tests.fakes.admin_api import serving
+from tests.fakes.entities import a_consumer, a_credential
 from tests.fakes.ring import Held, held_ring, recovery_pair
 
 PUBLIC, PRIVATE = recovery_pair()
 
 
 @pytest.fixture
-async def held(monkeypatch: pytest.MonkeyPatch, tollkeeper: Tollkeeper) -> AsyncIterator[Held]:
+def database() -> MemoryDatabase:
+    """What is behind the Admin API."""
+    return MemoryDatabase()
+
+
+@pytest.fixture
+async def held(
+    database: MemoryDatabase, monkeypatch: pytest.MonkeyPatch, tollkeeper: Tollkeeper
+) -> AsyncIterator[Held]:
     """A ring behind an Admin API, and its upkeep; what they log is not what a command prints."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
-    database = MemoryDatabase()
     held = await held_ring(database, recovery=RecoveryKey.from_pem(PUBLIC))
     ledger = EncryptionLedger(keyring=database.keyring, sealer=held.sealer)
     upkeep = asyncio.create_task(keep_rotated(held.rotator, ledger))
@@ -76,6 +84,22 @@ async def test_a_rotation_is_awaited(held: Held, tollkeeper: Tollkeeper) -> None
     assert await ids(tollkeeper) == {first: False, rotation["target"]: True}
     shown = json.loads(out(await tollkeeper("keyring", "rotation", "--output", "json")))
     assert shown == rotation
+
+
+async def test_a_rotation_that_leaves_rows_behind_is_a_failure(
+    held: Held, database: MemoryDatabase, tollkeeper: Tollkeeper
+) -> None:
+    await database.consumers.insert(a_consumer(1))
+    await database.credentials.insert(a_credential(1, of=1, sealed_key=under(held.sealer.active)))
+    outcome = await tollkeeper("keyring", "rotate", "--wait", "--output", "json")
+    assert outcome.code == 1
+    assert json.loads(outcome.out)["status"] == "incomplete"
+    assert outcome.err.splitlines()[-1].startswith("tollkeeper: the rotation is incomplete: 1 row")
+
+
+def under(key_id: str) -> bytes:
+    """Return a value that says which key sealed it, and that this key does not open."""
+    return b"\x01" + key_id.encode() + bytes(40)
 
 
 async def test_keys_come_from_files(held: Held, tollkeeper: Tollkeeper, tmp_path: Path) -> None:
