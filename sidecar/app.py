@@ -46,7 +46,7 @@ from sidecar.governance import governing, sampling_book
 from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.ring_opening import open_ring
-from sidecar.settings import Authsvc, admin_tls, read_token, reveals_keys
+from sidecar.settings import Settings, admin_tls, authsvc_tls, read_token, reveals_keys
 from sidecar.spool_key import open_shelves
 from sidecar.startup import open_declared
 from sidecar.telemetry import Telemetry
@@ -133,21 +133,31 @@ async def _open_authsvc(
     await stack.enter_async_context(follower.following())
     rules = governing(spec.settings, stores, default=default, metrics=telemetry.instructions)
     authenticator.governance = await stack.enter_async_context(rules)
-    await _serve_checks(settings, authenticator, telemetry, stack)
+    await _serve_checks(spec.settings, authenticator, telemetry, stack)
     return OpenedRole({"database": lambda: follower.is_fresh})
 
 
 async def _serve_checks(
-    settings: Authsvc, authenticator: Authenticator, telemetry: Telemetry, stack: AsyncExitStack
+    settings: Settings, authenticator: Authenticator, telemetry: Telemetry, stack: AsyncExitStack
 ) -> None:
     faces = {
-        "authsvc.http": (settings.http, http_face.serve),
-        "authsvc.grpc": (settings.grpc, _TRANSPORTS[settings.transport]),
+        "authsvc.http": (settings.authsvc.http, http_face.serve),
+        "authsvc.grpc": (settings.authsvc.grpc, _grpc_face(settings)),
     }
     for setting, (address, serve) in faces.items():
         if address is not None:
             serving = serve(address, authenticator=authenticator, metrics=telemetry.auth)
             await stack.enter_async_context(_listening(serving, setting, address))
+
+
+def _grpc_face(settings: Settings) -> Callable[..., AbstractAsyncContextManager[str]]:
+    if settings.authsvc.transport == "grpcio":
+        return grpc_face.serve
+    return partial(
+        fastlane.serve,
+        tls=authsvc_tls(settings),
+        age_seconds=settings.authsvc.max_connection_age,
+    )
 
 
 async def _open_analytics(
@@ -268,7 +278,6 @@ async def _listening(
         yield
 
 
-_TRANSPORTS = {"grpcio": grpc_face.serve, "fastlane": fastlane.serve}
 _Opener = Callable[[ChildSpec, Stores, Telemetry, AsyncExitStack], Awaitable[OpenedRole]]
 _ROLES: Mapping[str, _Opener] = {
     "authsvc": _open_authsvc,

@@ -20,7 +20,7 @@ from sidecar.root_key_file import NAME as GENERATED
 from sidecar.secret import Secret
 from sidecar.secret_file import is_open_to_others, read_secret
 from sidecar.settings_fields import Field, fields_of
-from sidecar.settings_model import RootKeySourceName, Settings
+from sidecar.settings_model import RootKeySourceName, Settings, Tls
 from sidecar.strict_yaml import shown_name
 from sidecar.tls import server_context
 
@@ -31,6 +31,7 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)  # never * or
 _SECRET_FILES = (
     "keyring.root_key_file",
     "keyring.declarative_private_key_file",
+    "authsvc.tls.key_file",
     "admin.token_file",
     "admin.tls.key_file",
 )
@@ -232,17 +233,40 @@ def admin_tls(settings: Settings) -> ssl.SSLContext | None:
     Raises:
         SettingsError: A file is missing, or cannot be used.
     """
-    tls = settings.admin.tls
+    return _server_context(settings.admin.tls, name="admin.tls")
+
+
+def authsvc_tls(settings: Settings) -> ssl.SSLContext | None:
+    """Return how ``authsvc.grpc`` speaks TLS, None: it does not.
+
+    Raises:
+        SettingsError: A file is missing, or cannot be used.
+    """
+    return _server_context(settings.authsvc.tls, name="authsvc.tls", protocols=("h2",))
+
+
+def _server_context(
+    tls: Tls, *, name: str, protocols: tuple[str, ...] = ()
+) -> ssl.SSLContext | None:
     return server_context(
         cert_file=tls.cert_file,
         key_file=tls.key_file,
         client_ca_file=tls.client_ca_file,
-        name="admin.tls",
+        name=name,
+        protocols=protocols,
     )
 
 
 def _check_tls(settings: Settings) -> None:
     admin_tls(settings)
+    if authsvc_tls(settings) is not None and settings.authsvc.transport == "grpcio":
+        raise SettingsError("authsvc.tls: needs fastlane as authsvc.transport")
+
+
+def _check_age(settings: Settings) -> None:
+    if settings.authsvc.max_connection_age and settings.authsvc.transport == "grpcio":
+        field = FIELDS["authsvc.max_connection_age"]
+        raise field.error("needs fastlane as authsvc.transport")
 
 
 def _check_origins(settings: Settings) -> None:
@@ -294,6 +318,7 @@ _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_token,
     _check_origins,
     _check_tls,
+    _check_age,
     _check_default_plugin,
     _check_spool,
 )

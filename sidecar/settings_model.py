@@ -53,12 +53,22 @@ class Keyring(msgspec.Struct, frozen=True, kw_only=True):
     rotate_after_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 
 
+class Tls(msgspec.Struct, frozen=True, kw_only=True):
+    """What a listener shows, and asks of its clients. Without certificate and key: no TLS."""
+
+    cert_file: Text | None = None
+    key_file: Text | None = None
+    client_ca_file: Text | None = None  # whose certificates a client must bring
+
+
 class Authsvc(msgspec.Struct, frozen=True, kw_only=True):
     """Who is calling? Addresses are None where that face is off."""
 
     grpc: Text | None = "127.0.0.1:9191"
     http: Text | None = "127.0.0.1:9192"
     transport: Literal["fastlane", "grpcio"] = "fastlane"  # what carries authsvc.grpc
+    tls: Tls = Tls()  # of authsvc.grpc
+    max_connection_age: Annotated[int, msgspec.Meta(ge=1)] | None = None  # seconds
     workers: Annotated[int, msgspec.Meta(ge=0, le=1024)] = 1  # processes; 0: one per core
     default_plugin: dict[str, Any] | None = msgspec.field(default_factory=dict)
 
@@ -69,14 +79,6 @@ class Analytics(msgspec.Struct, frozen=True, kw_only=True):
     grpc: Text | None = "127.0.0.1:9193"
     spool_max_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**40)] = 2**30  # on disk; 0: no disk
     spool_max_age_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] = 168  # Moesif takes 30 days
-
-
-class Tls(msgspec.Struct, frozen=True, kw_only=True):
-    """What a listener shows, and asks of its clients. Without certificate and key: no TLS."""
-
-    cert_file: Text | None = None
-    key_file: Text | None = None
-    client_ca_file: Text | None = None  # whose certificates a client must bring
 
 
 class Admin(msgspec.Struct, frozen=True, kw_only=True):

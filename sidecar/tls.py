@@ -1,9 +1,10 @@
-"""TLS on both ends of the Admin API: what the server shows, and what a client trusts.
+"""TLS of our listeners, and of the Admin API's client: what is shown, and who is trusted.
 
 Errors name the setting or the option, and never show what a file holds.
 """
 
 import ssl
+from collections.abc import Sequence
 
 from sidecar.errors import SettingsError
 
@@ -12,9 +13,16 @@ _NO_PASSWORD = ""
 
 
 def server_context(
-    *, cert_file: str | None, key_file: str | None, client_ca_file: str | None, name: str
+    *,
+    cert_file: str | None,
+    key_file: str | None,
+    client_ca_file: str | None,
+    name: str,
+    protocols: Sequence[str] = (),
 ) -> ssl.SSLContext | None:
     """Return how a server speaks TLS, None: it does not. ``name`` is the settings' section.
+
+    ``protocols`` are agreed on by ALPN, the first that the client knows.
 
     With a ``client_ca_file`` only clients with a certificate of one of its authorities come in.
 
@@ -29,6 +37,9 @@ def server_context(
         raise SettingsError(f"{name}: cert_file and key_file belong together")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # as HTTP/2 wants: RFC 9113, section 9.2.1
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
     _load_pair(context, cert_file, key_file, name=f"{name}.cert_file and {name}.key_file")
     if client_ca_file is not None:
         _trust(context, client_ca_file, name=f"{name}.client_ca_file")

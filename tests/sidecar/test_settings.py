@@ -72,6 +72,10 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
     "keyring.rotate_after_days": (90, "90", 90),
     "authsvc.grpc": ("unix:/run/a", "unix:/run/a", "unix:/run/a"),
     "authsvc.http": (None, "null", None),
+    "authsvc.tls.cert_file": ("{cert}", "{cert}", "{cert}"),
+    "authsvc.tls.key_file": ("{key}", "{key}", "{key}"),
+    "authsvc.tls.client_ca_file": ("{ca}", "{ca}", "{ca}"),
+    "authsvc.max_connection_age": (600, "600", 600),
     "authsvc.transport": ("grpcio", "grpcio", "grpcio"),
     "authsvc.workers": (4, "4", 4),
     "authsvc.default_plugin": (
@@ -101,6 +105,12 @@ EXAMPLES: dict[str, tuple[Any, str, Any]] = {
 COMPANIONS = {
     "database.url": {"keyring.root_key_file": "{root_key}"},
     "keyring.root_key_source": {"keyring.root_key_base64": ROOT_KEY},
+    "authsvc.tls.cert_file": {"authsvc.tls.key_file": "{key}"},
+    "authsvc.tls.key_file": {"authsvc.tls.cert_file": "{cert}"},
+    "authsvc.tls.client_ca_file": {
+        "authsvc.tls.cert_file": "{cert}",
+        "authsvc.tls.key_file": "{key}",
+    },
     "admin.tls.cert_file": {"admin.tls.key_file": "{key}"},
     "admin.tls.key_file": {"admin.tls.cert_file": "{cert}"},
     "admin.tls.client_ca_file": {
@@ -190,6 +200,8 @@ def test_without_anything_the_defaults_are_those_of_the_contract() -> None:
             "grpc": "127.0.0.1:9191",
             "http": "127.0.0.1:9192",
             "transport": "fastlane",
+            "tls": {"cert_file": None, "key_file": None, "client_ca_file": None},
+            "max_connection_age": None,
             "workers": 1,
             "default_plugin": {},
         },

@@ -89,6 +89,14 @@ REFUSED: dict[str, tuple[Settings, str]] = {
         Settings(admin=Admin(tls=Tls(cert_file="/canary"))),
         "admin.tls: cert_file and key_file",
     ),
+    "a certificate for checks without its key": (
+        Settings(authsvc=Authsvc(tls=Tls(cert_file="/canary"))),
+        "authsvc.tls: cert_file and key_file",
+    ),
+    "an age of connections on the other transport": (
+        Settings(authsvc=Authsvc(transport="grpcio", max_connection_age=60)),
+        "authsvc.max_connection_age .*fastlane",
+    ),
     "any origin at all": (
         Settings(admin=Admin(cors_origins=("*",))),
         "admin.cors_origins .*https://host:port",

@@ -27,9 +27,12 @@ async def serve(
     authenticator: Authenticator,
     metrics: AuthMetrics,
     tls: ssl.SSLContext | None = None,
+    age_seconds: float | None = None,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> AsyncIterator[str]:
     """Serve Check, ext_proc and health until left, as ``authsvc.extauthz.grpc.serve`` does.
+
+    Connections are asked to go after ``age_seconds``, so that a load balancer spreads them anew.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -37,7 +40,8 @@ async def serve(
     health = Health(SERVICE, BODY_SERVICE)
     checks = Checks(authenticator=authenticator, metrics=metrics)
     methods = _methods(checks, BodyHider(authenticator=authenticator), health)
-    server = Server(methods, limits=Limits(message_size=MAX_MESSAGE_LENGTH))
+    limits = Limits(message_size=MAX_MESSAGE_LENGTH, age_seconds=age_seconds)
+    server = Server(methods, limits=limits)
     try:
         async with listen(server, address, tls=tls) as bound:
             health.set_serving(serving=True)

@@ -11,6 +11,7 @@ from authsvc.extauthz.fastlane.calls import Calls, Methods
 from authsvc.extauthz.fastlane.limits import Limits
 
 TICK_SECONDS: Final = 1.0
+HANDSHAKE_SECONDS: Final = 10.0  # for TLS, before there is a connection
 STOP_SECONDS: Final = 5.0  # for calls under way
 GRACE_SECONDS: Final = 1.0  # for a peer to know that it is asked to go
 _FAREWELL_SECONDS: Final = 0.5  # for a peer to read what is left to say
@@ -203,12 +204,21 @@ async def _listen(
     protocol: Callable[[], Session], address: str, *, tls: ssl.SSLContext | None
 ) -> asyncio.Server:
     loop = asyncio.get_running_loop()
+    patience = HANDSHAKE_SECONDS if tls else None
     if address.startswith("unix:"):
         path = address.removeprefix("unix:")
-        return await loop.create_unix_server(protocol, path, backlog=_BACKLOG, ssl=tls)
+        return await loop.create_unix_server(
+            protocol, path, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=patience
+        )
     host, _, port = address.rpartition(":")
     return await loop.create_server(
-        protocol, host.strip("[]"), int(port), backlog=_BACKLOG, reuse_port=True, ssl=tls
+        protocol,
+        host.strip("[]"),
+        int(port),
+        backlog=_BACKLOG,
+        reuse_port=True,
+        ssl=tls,
+        ssl_handshake_timeout=patience,
     )
 
 
