@@ -13,7 +13,7 @@ class SettingsError(SidecarError):
 
 
 class DeclarativeConfigError(SettingsError):
-    """The declarative file declares what cannot be: one line for each thing that is wrong."""
+    """The declarative file declares what cannot be; a line tells of all that is wrong."""
 
 
 class StartupError(SidecarError):

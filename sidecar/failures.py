@@ -10,7 +10,7 @@ from authsvc.errors import (
     RootKeyError,
     SchemaVersionError,
 )
-from sidecar.errors import DeclarativeConfigError, SettingsError, SidecarError
+from sidecar.errors import SettingsError, SidecarError
 
 FAILED = 1
 MISCONFIGURED = 2
@@ -18,7 +18,7 @@ MISCONFIGURED = 2
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the operator is told, in a line (of a file: one for each mistake); the exit code."""
+    """What the operator is told, in a line; the exit code."""
 
     text: str
     exit_code: int
@@ -38,8 +38,6 @@ def explain(error: BaseException) -> Explanation | None:
 
 
 def _line(error: BaseException) -> str:
-    if isinstance(error, DeclarativeConfigError):
-        return str(error)
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -15,7 +15,7 @@ from sidecar import logs
 from sidecar.cli.transfer_progress import showing_progress
 from sidecar.declarative.declaration import Declaration
 from sidecar.declarative.parser import parse_declaration
-from sidecar.declarative.problems import DeclarationError
+from sidecar.declarative.problems import DeclarationError, in_a_line
 from sidecar.sealed_keys import FileKeyReader
 from sidecar.settings import Log, Settings, load
 from sidecar.transfer.conflicts import printable
@@ -72,8 +72,7 @@ def _read(file: BinaryIO, settings: Settings, now: float) -> Declaration:
     try:
         declaration = parse_declaration(content, now=now, keys=keys, lenient=True)
     except DeclarationError as error:
-        for line in str(error).splitlines():
-            click.echo(f"tollkeeper: {line}", err=True)
+        click.echo(f"tollkeeper: {in_a_line(error)}", err=True)
         click.get_current_context().exit(_INVALID)
     for name in declaration.left_out:
         click.echo(f"warning: {printable(name)}: left out, Tollkeeper has no such thing", err=True)

@@ -88,6 +88,5 @@ def _usage(error: click.ClickException) -> str:
 
 
 def _complain(text: str, exit_code: int) -> int:
-    for line in text.splitlines():
-        click.echo(f"{NAME}: {line}", err=True)
+    click.echo(f"{NAME}: {text}", err=True)
     return exit_code

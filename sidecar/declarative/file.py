@@ -17,7 +17,7 @@ import structlog
 from sidecar.declarative.declaration import Declaration, KeyReader, SealedKey, keys_in_clear
 from sidecar.declarative.document import MAX_LENGTH
 from sidecar.declarative.parser import parse_declaration
-from sidecar.declarative.problems import DeclarationError, FieldProblem
+from sidecar.declarative.problems import DeclarationError, FieldProblem, in_a_line
 from sidecar.errors import DeclarativeConfigError
 from sidecar.sealed_keys import FileKeyReader
 from sidecar.settings import Settings, SettingsError
@@ -87,8 +87,7 @@ def read_first(file: DeclarationFile) -> Declaration:
     try:
         return file.read()
     except DeclarationError as error:
-        lines = (f"declarative_config: {line}" for line in str(error).splitlines())
-        raise DeclarativeConfigError("\n".join(lines)) from None
+        raise DeclarativeConfigError(f"declarative_config: {in_a_line(error)}") from None
 
 
 def declarative_file(settings: Settings) -> DeclarationFile:

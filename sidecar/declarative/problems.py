@@ -219,6 +219,11 @@ def _shown(problem: EntityProblem) -> dict[str, Any]:
     return {**shown, **{name: {"id": owner} for name, owner in problem.owner.items()}}
 
 
+def in_a_line(error: DeclarationError) -> str:
+    """Return what is wrong with a file as a line for a terminal."""
+    return "; ".join(str(error).splitlines())
+
+
 def _lines(problems: Sequence[Problem]) -> Iterator[str]:
     for problem in problems:
         if isinstance(problem, FieldProblem):

@@ -178,7 +178,7 @@ async def test_a_worker_that_is_killed_comes_back_with_the_newest(place: Place) 
     await eventually(is_told, "the Admin API to show the newest")
 
 
-async def test_a_bad_file_at_the_start_is_told_line_by_line_and_ends_with_2(
+async def test_a_bad_file_at_the_start_is_told_in_a_line_and_ends_with_2(
     place: Place, tmp_path: Path
 ) -> None:
     product = Product(tmp_path, declared=place.file("canary", acls=[{"group": "g"}]))

@@ -11,7 +11,6 @@ from authsvc.errors import (
     StoreUnavailableError,
 )
 from sidecar.errors import (
-    DeclarativeConfigError,
     EmbeddedPostgresError,
     SettingsError,
     StartupError,
@@ -30,11 +29,6 @@ EXPLAINED: dict[str, tuple[BaseException, int]] = {
     "a sealed value": (KeyringError(), FAILED),
     "one of a group": (ExceptionGroup("g", [KeyError(), SettingsError("x")]), MISCONFIGURED),
 }
-
-
-def test_a_declarative_file_is_told_of_in_a_line_for_each_mistake() -> None:
-    error = DeclarativeConfigError("a: x\nb: y")
-    assert explain(error) == Explanation("a: x\nb: y", MISCONFIGURED)
 
 
 @pytest.mark.parametrize("case", EXPLAINED)

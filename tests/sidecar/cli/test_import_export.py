@@ -158,14 +158,13 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_a_hostile_file_is_told_in_lines_and_2(
+async def test_a_hostile_file_is_told_in_a_line_and_2(
     tollkeeper: Tollkeeper, database_url: str, text: bytes
 ) -> None:
     outcome = await tollkeeper("import", "-", stdin=text)
     assert (outcome.code, outcome.out) == (2, "")
-    lines = outcome.err.splitlines()
-    assert lines
-    assert all(line.startswith("tollkeeper: ") for line in lines)
+    [line] = outcome.err.splitlines()
+    assert line.startswith("tollkeeper: ")
     assert "canary" not in outcome.err
 
 
@@ -180,7 +179,7 @@ async def test_a_bad_file_is_told_in_full_and_nothing_of_it_is_written(
     bad = FILE.replace("- group: staff", "- grup: staff").replace("key: canary-1", "key: 4711")
     outcome = await tollkeeper("import", "-", stdin=bad.encode())
     assert (outcome.code, outcome.out) == (2, "")
-    assert all(line.startswith("tollkeeper: ") for line in outcome.err.splitlines())
+    assert outcome.err.count("\n") == 1
     assert "consumers[1].keyauth_credentials[1]: key: expected a string" in outcome.err
     assert "grup: unknown field" in outcome.err
     assert "canary" not in outcome.err
