@@ -83,7 +83,7 @@ class Session(asyncio.Protocol):
 
     def __init__(self, methods: Methods, *, limits: Limits, changed: Callable[..., None]) -> None:
         self._methods = methods
-        self._limits = limits
+        self._patience = limits.request_seconds
         self._changed = changed
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
@@ -129,9 +129,8 @@ class Session(asyncio.Protocol):
         """End what has taken too long."""
         self._connection.tick(now)
         self._flush()
-        if self._blocked_at is not None:
-            if now - self._blocked_at >= self._limits.request_seconds:
-                self.abort()
+        if self._blocked_at is not None and now - self._blocked_at >= self._patience:
+            self.abort()
         elif self._transport is not None and self._transport.is_closing():
             if self._is_leaving:
                 self._transport.abort()  # it does not read what is left to say
