@@ -18,7 +18,7 @@ import yaml
 
 from tests.deadline import eventually
 from tests.fakes.product import TOLLKEEPER, clean_environment
-from tests.fakes.stack import Stack
+from tests.fakes.stack import Stack, running_stack
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "from-kong.md"
 MANY = 3_000
@@ -52,6 +52,13 @@ class Place:
             return 0
         finally:
             await connection.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """A stack of its own: others put into theirs what no file may hold."""
+    async with running_stack(tmp_path_factory.mktemp("kong"), workers=1) as running:
+        yield running
 
 
 @pytest_asyncio.fixture(loop_scope="session")
