@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import grpc
@@ -108,6 +108,8 @@ async def test_http2_is_what_is_agreed_on(pair: Pair, authority: Authority) -> N
 
         assert spoken.selected_alpn_protocol() == "h2"
         writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
 
 
 async def test_without_tls_nothing_is_said(pair: Pair) -> None:
@@ -122,6 +124,8 @@ async def test_without_tls_nothing_is_said(pair: Pair) -> None:
             b"\x15\x03\x03\x00\x02\x02F",
         }
         writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
 
 
 async def test_an_old_connection_gives_way_and_no_check_is_lost() -> None:
