@@ -15,11 +15,11 @@ from itertools import islice
 from typing import Any, Protocol
 
 from authsvc.apikey import ApiKey
-from authsvc.entities import StoredCredential
 from authsvc.errors import KeyRemovedError, KeyringError
 from authsvc.kinds import Kind
 from authsvc.sealing import Sealer
 from sidecar.declarative.declaration import Declaration, DeclaredCredential, SealedKey
+from sidecar.declarative.stores import seal
 from sidecar.errors import SidecarError
 from sidecar.transfer.conflicts import printable
 from sidecar.transfer.encrypted_keys import stored_bytes
@@ -133,20 +133,7 @@ async def _delete(ids: Sequence[str], table: BulkTable, label: str, progress: Pr
 def _stored(entity: Any, sealer: Sealer) -> Any:
     if not isinstance(entity, DeclaredCredential):
         return entity
-    if not isinstance(entity.key, ApiKey):
-        raise TypeError("an encrypted key was not opened")
-    sealed: StoredCredential = sealer.seal(
-        entity.key,
-        credential_id=entity.id,
-        consumer_id=entity.consumer_id,
-        created_at=entity.created_at,
-        expires_at=entity.expires_at,
-        tags=entity.tags,
-        enabled=entity.enabled,
-        name=entity.name,
-        metadata=entity.metadata,
-    )
-    return sealed
+    return seal(entity, sealer)
 
 
 def _key_of(credential: DeclaredCredential, text: str, sealer: Sealer) -> ApiKey:
