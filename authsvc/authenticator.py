@@ -74,12 +74,9 @@ class Authenticator:
         decision = self._decide(request, self._resolver)
         return None if isinstance(decision, _Missing) else decision
 
-    def recall(self, key: ApiKey) -> Identity | None:
+    def peek(self, key: ApiKey) -> Identity | None:
         """Return the identity behind a key if memory has it and it may be used now."""
-        try:
-            identity = self._resolver.recall(key)
-        except NotInMemoryError:
-            return None
+        identity = self._resolver.peek(key)
         return None if identity is None or self._why_not_valid(identity) else identity
 
     def annotate(self, request: Request, decision: Decision) -> Annotation:

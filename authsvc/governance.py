@@ -124,6 +124,15 @@ def govern(
         return NO_RULING
 
 
+def may_govern(governance: Governance | None, route: str | None, service: str | None) -> bool:
+    """Tell whether ``govern`` may say something of a route's requests; never raises."""
+    try:
+        return governance is not None and governance.governs(route, service)
+    except Exception as error:  # noqa: BLE001 - a fault in rules must not refuse a request
+        _log.error("rules not looked up", error=type(error).__name__)
+        return True
+
+
 def is_refused(name: str) -> bool:
     """Tell whether no rule may set a header, by its name in lower case."""
     return (

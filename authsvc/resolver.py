@@ -80,6 +80,12 @@ class Resolver:
         self.reload_keyring: Callable[[], Awaitable[None]] | None = None
         self._reloaded_at = float("-inf")
 
+    def peek(self, key: ApiKey) -> Identity | None:
+        """Return the identity behind a key if it is in memory; counts nothing."""
+        if len(key.reveal()) > MAX_KEY_LENGTH:
+            return None
+        return self._cache.find(self._sealer.digest(key))
+
     def recall(self, key: ApiKey) -> Identity | None:
         """Return what ``find`` returns, if that is possible without the store.
 

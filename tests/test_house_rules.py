@@ -73,6 +73,7 @@ BLANKET_EXCEPTS = {
     "authsvc/extauthz/checks.py::check": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/checks.py::check_now": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/http.py::check": "the face: a denial, never a broken answer",
+    "authsvc/governance.py::may_govern": "a fault in rules must not refuse a request",
     "authsvc/governance.py::govern": "a fault in rules must not refuse a request",
     "authsvc/follower.py::_follow": "a worker must not go on trusting its memory after a fault",
     "sidecar/admin/app.py::boundary": "the face: every error ends in an answer",

@@ -11,10 +11,9 @@ import structlog
 from authsvc.answer import Answer, answer, check, check_now
 from authsvc.authenticator import Authenticator
 from authsvc.decision import AllowReason, Deny, DenyReason
-from authsvc.extauthz.codec import CodecError, decode, encode
+from authsvc.extauthz.codec import CodecError, decode, encode, parse, request_of
 from authsvc.extauthz.prepared import PreparedAnswers
 from authsvc.metrics import AuthMetrics
-from authsvc.request import Request
 
 SERVICE = "envoy.service.auth.v3.Authorization"
 MAX_MESSAGE_LENGTH = 4 * 1024 * 1024  # bytes; a body of Envoy's default buffer fits four times
@@ -23,6 +22,7 @@ _log = structlog.get_logger(__name__)
 _INTERNAL_ERROR = answer(Deny(DenyReason.INTERNAL_ERROR), None)
 _INTERNAL_ERROR_BYTES = encode(_INTERNAL_ERROR)
 _BAD_REQUEST = answer(Deny(DenyReason.BAD_REQUEST), None)
+_BAD_REQUEST_BYTES = encode(_BAD_REQUEST)
 
 
 class Checks:
@@ -31,15 +31,16 @@ class Checks:
     def __init__(self, *, authenticator: Authenticator, metrics: AuthMetrics) -> None:
         self._authenticator = authenticator
         self._metrics = metrics
-        self._prepared = PreparedAnswers(authenticator)
+        self._prepared = PreparedAnswers(authenticator, metrics=metrics)
 
     async def check(self, payload: bytes) -> bytes:
         """Return the CheckResponse to a CheckRequest, whatever happens."""
         started = time.perf_counter()
         try:
-            request = _read(payload)
-            decided = await check(request, self._authenticator) if request else _BAD_REQUEST
+            decided = await check(decode(payload), self._authenticator)
             reply = encode(decided)
+        except CodecError:
+            decided, reply = _BAD_REQUEST, _BAD_REQUEST_BYTES
         except Exception:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
             decided, reply = self._failed()
         self._count(decided, started)
@@ -49,7 +50,8 @@ class Checks:
         """Return what ``check`` returns, or None if that takes the store."""
         started = time.perf_counter()
         try:
-            prepared = self._prepared.find(payload)
+            attributes = parse(payload)
+            prepared = self._prepared.find(attributes)
             if prepared is not None:
                 self._metrics.checked(
                     result="allow",
@@ -58,11 +60,12 @@ class Checks:
                     seconds=time.perf_counter() - started,
                 )
                 return prepared
-            request = _read(payload)
-            decided = check_now(request, self._authenticator) if request else _BAD_REQUEST
+            decided = check_now(request_of(attributes), self._authenticator)
             if decided is None:
                 return None
             reply = encode(decided)
+        except CodecError:
+            decided, reply = _BAD_REQUEST, _BAD_REQUEST_BYTES
         except Exception:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
             decided, reply = self._failed()
         self._count(decided, started)
@@ -79,10 +82,3 @@ class Checks:
             transport="grpc",
             seconds=time.perf_counter() - started,
         )
-
-
-def _read(payload: bytes) -> Request | None:
-    try:
-        return decode(payload)
-    except CodecError:
-        return None

@@ -41,10 +41,27 @@ def decode(payload: bytes) -> Request:
     Raises:
         CodecError: It is none.
     """
+    return request_of(parse(payload))
+
+
+def parse(payload: bytes) -> AttributeContext:
+    """Return what a CheckRequest tells, as protobuf has it.
+
+    Raises:
+        CodecError: It is none.
+    """
     try:
-        attributes = CheckRequest.FromString(payload).attributes
+        return CheckRequest.FromString(payload).attributes
     except DecodeError:
         raise CodecError("not a CheckRequest") from None
+
+
+def request_of(attributes: AttributeContext) -> Request:
+    """Return the request that is asked about.
+
+    Raises:
+        CodecError: It is no HTTP request for one host.
+    """
     http = attributes.request.http
     if not http.method:
         raise CodecError("a CheckRequest without an HTTP request")

@@ -8,15 +8,15 @@ made for, as they are in memory now: what the change log revokes is not answered
 from dataclasses import dataclass
 from typing import Final
 
-from google.protobuf.message import DecodeError
-
 from authsvc.answer import Allowed, check_now
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
 from authsvc.decision import Identity
-from authsvc.extauthz.codec import CodecError, decode, encode, names_of
-from authsvc.extauthz.pb.extauthz_pb2 import AttributeContext, CheckRequest
+from authsvc.extauthz.codec import encode, names_of, request_of
+from authsvc.extauthz.pb.extauthz_pb2 import AttributeContext
+from authsvc.governance import may_govern
+from authsvc.metrics import AuthMetrics
 from authsvc.policy import Policy, PolicyBook
 from authsvc.preparation import Recipe, recipe_for
 from authsvc.query import mentions
@@ -34,34 +34,39 @@ _Place = tuple[str, str, str | None, str | None]  # credential, host, route, ser
 class PreparedAnswers:
     """The answers of one process."""
 
-    def __init__(self, authenticator: Authenticator, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, authenticator: Authenticator, *, metrics: AuthMetrics, capacity: int = CAPACITY
+    ) -> None:
         self._authenticator = authenticator
+        self._metrics = metrics
         self._answers: BoundedMap[_Place, _Answer] = BoundedMap(capacity)
         self._book: PolicyBook | None = None
         self._recipes: dict[_Names, Recipe | None] = {}
 
-    def find(self, payload: bytes) -> bytes | None:
-        """Return the answer to a CheckRequest that allows it, if it can be prepared."""
-        try:
-            attributes = CheckRequest.FromString(payload).attributes
-        except DecodeError:
-            return None
+    def find(self, attributes: AttributeContext) -> bytes | None:
+        """Return the answer to a CheckRequest that allows it, if it can be prepared.
+
+        Raises:
+            CodecError: It asks about no HTTP request for one host.
+        """
         http = attributes.request.http
         names = names_of(attributes)
         recipe = self._recipe(names)
         key = _only_key(http, recipe) if recipe else None
-        if recipe is None or key is None or self._is_governed(names):
+        if recipe is None or key is None or may_govern(self._authenticator.governance, *names):
             return None
-        identity = self._authenticator.recall(key)
+        identity = self._authenticator.peek(key)
         if identity is None or identity.credential_id is None:
             return None
         place = (identity.credential_id, http.host, *names)
         known = self._answers.get(place)
         if known is None or known.identity is not identity or known.policy is not recipe.policy:
-            known = self._prepare(payload, identity, recipe)
+            known = self._prepare(attributes, identity, recipe)
             if known is None:
                 return None
             self._answers.put(place, known)
+        else:
+            self._metrics.looked_up("hit")  # the whole way, by which others go, counts its own
         if len(known.parts) == 1:
             return known.parts[0]
         return self._authenticator.annotator.new_transaction_id().encode().join(known.parts)
@@ -75,15 +80,10 @@ class PreparedAnswers:
             self._recipes[names] = recipe_for(book, *names)
         return self._recipes[names]
 
-    def _is_governed(self, names: _Names) -> bool:
-        governance = self._authenticator.governance
-        return governance is not None and governance.governs(*names)
-
-    def _prepare(self, payload: bytes, identity: Identity, recipe: Recipe) -> "_Answer | None":
-        try:
-            decided = check_now(decode(payload), self._authenticator)
-        except CodecError:
-            return None
+    def _prepare(
+        self, attributes: AttributeContext, identity: Identity, recipe: Recipe
+    ) -> "_Answer | None":
+        decided = check_now(request_of(attributes), self._authenticator)
         if not isinstance(decided, Allowed) or decided.path is not None:
             return None
         transaction_id = decided.metadata.get("transaction_id")

@@ -13,10 +13,13 @@ class KnownKeys:
 
     def __init__(self, key: str) -> None:
         self._key = ApiKey.from_text(key)
+        self._identity = Identity(KnownConsumer(a_consumer(1), ()), "credential-1")
+
+    def peek(self, key: ApiKey) -> Identity | None:
+        return self._identity if key == self._key else None
 
     def recall(self, key: ApiKey) -> Identity | None:
-        owner = KnownConsumer(a_consumer(1), ())
-        return Identity(owner, "credential-1") if key == self._key else None
+        return self.peek(key)
 
     def recall_consumer(self, reference: str) -> KnownConsumer | None:
         return None

@@ -16,7 +16,7 @@ import atheris
 
 with atheris.instrument_imports(include=["authsvc.extauthz"]):
     from authsvc.answer import check_now
-    from authsvc.extauthz.codec import CodecError, decode, encode
+    from authsvc.extauthz.codec import CodecError, encode, parse, request_of
     from authsvc.extauthz.fastlane import frames as f
     from authsvc.extauthz.fastlane.connection import Connection
     from authsvc.extauthz.fastlane.faults import ConnectionFault
@@ -27,6 +27,7 @@ with atheris.instrument_imports(include=["authsvc.extauthz"]):
 from hpack import Decoder as OtherDecoder
 from hpack import HPACKError
 
+from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig
 from tests.fakes.authenticator import make_authenticator
 from tests.fakes.check_requests import check_request
@@ -84,6 +85,7 @@ def headers(data: bytes) -> None:
         assert ours._size <= ours._max_size
 
 
+_METRICS = NullMetrics()
 _AUTHENTICATORS = [
     make_authenticator(config, key="good")
     for config in (
@@ -97,11 +99,11 @@ _AUTHENTICATORS = [
 def checks(data: bytes) -> None:
     """Read a message, and compare what was prepared with the whole way."""
     for authenticator in _AUTHENTICATORS:
-        found = PreparedAnswers(authenticator).find(data)
         try:
-            decided = check_now(decode(data), authenticator)
+            attributes = parse(data)
+            found = PreparedAnswers(authenticator, metrics=_METRICS).find(attributes)
+            decided = check_now(request_of(attributes), authenticator)
         except CodecError:
-            assert found is None
             continue
         assert decided is not None
         answer = encode(decided)

@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.annotation_rules import AnnotationRules, IdSource
+from authsvc.answer import answer as answer_of
 from authsvc.answer import check_now
 from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
-from authsvc.decision import Identity
+from authsvc.decision import Deny, DenyReason, Identity
 from authsvc.entities import Plugin
 from authsvc.extauthz.codec import decode, encode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.extauthz.prepared import PreparedAnswers
+from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.resolver import NotInMemoryError
 from authsvc.store import KnownConsumer
@@ -62,20 +64,35 @@ configs = st.fixed_dictionaries(
 )
 
 
+class Lookups(NullMetrics):
+    """Counts what was looked up."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def looked_up(self, kind: str) -> None:
+        self.seen.append(kind)
+
+
 class Memory:
     """A resolver that knows two keys, and no store."""
 
-    def __init__(self) -> None:
+    def __init__(self, metrics: Lookups) -> None:
+        self.metrics = metrics
         self.identities = {
             b"good": Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1"),
             b"other": Identity(KnownConsumer(a_consumer(2), ()), "credential-2"),
         }
 
+    def peek(self, key: object) -> Identity | None:
+        return self.identities.get(key.reveal())
+
     def recall(self, key: object) -> Identity | None:
-        value = key.reveal()
-        if value == b"unheard":
+        identity = self.peek(key)
+        if identity is None:
             raise NotInMemoryError(key=key)
-        return self.identities.get(value)
+        self.metrics.looked_up("hit")
+        return identity
 
     def recall_consumer(self, reference: str) -> KnownConsumer | None:
         return KnownConsumer(a_consumer(3), ())
@@ -87,17 +104,18 @@ class World:
     def __init__(
         self, config: KeyAuthConfig | None = None, plugins: tuple[Plugin, ...] = ()
     ) -> None:
-        self.memory = Memory()
+        self.metrics = Lookups()
+        self.memory = Memory(self.metrics)
         self.now = 1000.0
         self.authenticator = Authenticator(
             resolver=self.memory,  # type: ignore[arg-type]  # it has what is called
             policies=book(config or KeyAuthConfig(), plugins),
             clock=lambda: self.now,
         )
-        self.prepared = PreparedAnswers(self.authenticator, capacity=3)
+        self.prepared = PreparedAnswers(self.authenticator, metrics=self.metrics, capacity=3)
 
     def ask(self, request: CheckRequest) -> bytes | None:
-        return self.prepared.find(request.SerializeToString())
+        return self.prepared.find(request.attributes)
 
     def told(self, request: CheckRequest) -> CheckResponse | None:
         """Return the answer without what each has anew."""
@@ -106,8 +124,7 @@ class World:
 
     def whole_way(self, request: CheckRequest) -> bytes:
         decided = check_now(decode(request.SerializeToString()), self.authenticator)
-        assert decided is not None
-        return encode(decided)
+        return encode(decided or answer_of(Deny(DenyReason.UNKNOWN_KEY), None))
 
 
 def book(config: KeyAuthConfig, plugins: tuple[Plugin, ...] = ()) -> PolicyBook:
@@ -247,6 +264,25 @@ def test_a_request_that_is_governed_is_not_answered_unasked(prepared: World) -> 
     prepared.authenticator.governance = Rules()  # type: ignore[assignment]  # enough of it
 
     assert prepared.ask(GOOD) is None
+
+
+def test_rules_that_fail_are_left_to_who_lets_the_request_pass(prepared: World) -> None:
+    class Broken:
+        def governs(self, route: str | None, service: str | None) -> bool:
+            raise ValueError("a rule")
+
+    prepared.authenticator.governance = Broken()  # type: ignore[assignment]  # enough of it
+
+    assert prepared.ask(GOOD) is None
+
+
+def test_every_answer_counts_as_one_look_up(prepared: World) -> None:
+    assert prepared.metrics.seen == ["hit"]
+
+    prepared.ask(GOOD)
+    prepared.ask(check_request(headers=[("apikey", b"bad")]))
+
+    assert prepared.metrics.seen == ["hit", "hit"]
 
 
 def test_a_key_that_is_not_in_memory_is_left_to_who_may_wait() -> None:

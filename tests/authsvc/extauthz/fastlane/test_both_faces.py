@@ -69,11 +69,16 @@ payloads = st.one_of(
 class Keys:
     """A resolver: one key is in memory, one in the store only."""
 
+    def __init__(self) -> None:
+        self._good = Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1")
+
+    def peek(self, key: ApiKey) -> Identity | None:
+        return self._good if key == ApiKey(b"good") else None
+
     def recall(self, key: ApiKey) -> Identity | None:
         if key == ApiKey(b"stored"):
             raise NotInMemoryError(key=key)
-        owner = KnownConsumer(a_consumer(1), ("admin",))
-        return Identity(owner, "credential-1") if key == ApiKey(b"good") else None
+        return self.peek(key)
 
     async def find(self, key: ApiKey) -> Identity | None:
         await asyncio.sleep(0)
