@@ -8,19 +8,21 @@ What callers can rely on:
 3. Identities in memory are good without the store; that a key or a consumer is unknown is believed
    only while the change log is being read, since it may have been created since.
 4. At most ``max_waiting`` look-ups are under way; more are refused as an outage, not queued.
+5. Keys that are looked up at the same moment are one question to the store (``authsvc.batches``).
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
 
 from authsvc.apikey import ApiKey
+from authsvc.batches import PATIENCE_SECONDS, Batches
 from authsvc.cache import BoundedMap, CredentialCache
 from authsvc.decision import Identity
-from authsvc.errors import KeyringError, RootKeyError, StoreUnavailableError
+from authsvc.errors import KeyringError, RootKeyError
+from authsvc.flights import Flights
 from authsvc.metrics import AuthMetrics
 from authsvc.sealing import Sealer
 from authsvc.store import Directory, KnownConsumer, KnownCredential
@@ -65,6 +67,7 @@ class Resolver:
         metrics: AuthMetrics,
         cache: CredentialCache | None = None,
         max_waiting: int = 1024,
+        patience: float = PATIENCE_SECONDS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._directory = directory
@@ -74,8 +77,11 @@ class Resolver:
         self._cache = cache or CredentialCache()
         self._consumers: BoundedMap[str, KnownConsumer] = BoundedMap(_MAX_CONSUMERS)
         self._missing: BoundedMap[str, bool] = BoundedMap(_MAX_CONSUMERS)
-        self._credential_flights = _Flights[bytes, Identity | None](max_waiting)
-        self._consumer_flights = _Flights[str, KnownConsumer | None](max_waiting)
+        self._credentials = Batches[bytes, KnownCredential](
+            directory.find_credentials, patience=patience
+        )
+        self._credential_flights = Flights[bytes, Identity | None](max_waiting)
+        self._consumer_flights = Flights[str, KnownConsumer | None](max_waiting)
         self.freshness: Freshness | None = None
         self.reload_keyring: Callable[[], Awaitable[None]] | None = None
         self._reloaded_at = float("-inf")
@@ -177,6 +183,7 @@ class Resolver:
         """Cancel what is under way."""
         await self._credential_flights.close()
         await self._consumer_flights.close()
+        await self._credentials.close()
 
     @property
     def _is_fresh(self) -> bool:
@@ -207,9 +214,9 @@ class Resolver:
 
     async def _find_credential(self, digest: bytes, key: ApiKey) -> KnownCredential | None:
         if not self._sealer.changes_index:
-            return await self._directory.find_credential(digest)
+            return await self._credentials.find(digest)
         for search in self._sealer.searches(key):
-            found = await self._directory.find_credential(search)
+            found = await self._credentials.find(search)
             if found is not None:
                 return found
         return None
@@ -255,71 +262,3 @@ class Resolver:
         self._consumer_flights.abandon_all()
         self._consumers.clear()
         self._missing.clear()
-
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class _Flights(dict[K, "asyncio.Task[V]"]):
-    """Look-ups under way, by what they look up."""
-
-    def __init__(self, capacity: int) -> None:
-        super().__init__()
-        self._capacity = capacity
-        self._owned: set[asyncio.Task[V]] = set()
-
-    async def join(
-        self,
-        key: K,
-        start: Callable[[], Awaitable[V]],
-        remember: Callable[[K, V], None],
-    ) -> V:
-        """Return the result of the look-up under way, or of a new one.
-
-        One caller that gives up does not stop the others: the look-up goes on without it.
-        """
-        task = self.get(key)
-        if task is None:
-            if len(self._owned) >= self._capacity:
-                raise StoreUnavailableError("too many look-ups are waiting")
-            task = asyncio.ensure_future(self._fly(key, start(), remember))
-            self[key] = task
-            self._owned.add(task)
-            task.add_done_callback(self._land)
-        await asyncio.wait({task})  # unlike awaiting it, leaves it alone when a caller is cancelled
-        if task.cancelled():
-            # Not the caller was cancelled, so it still owes an answer: nobody can tell.
-            raise StoreUnavailableError("the look-up was given up")
-        return task.result()
-
-    def abandon(self, key: K) -> None:
-        """Let who waits have the result, but neither remember it nor share it further."""
-        self.pop(key, None)
-
-    def abandon_all(self) -> None:
-        """Abandon every look-up under way."""
-        self.clear()
-
-    async def close(self) -> None:
-        """Cancel every look-up and wait for its end."""
-        tasks = list(self._owned)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _land(self, task: "asyncio.Task[V]") -> None:
-        self._owned.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen: everybody who waited for it may have gone
-
-    async def _fly(self, key: K, result: Awaitable[V], remember: Callable[[K, V], None]) -> V:
-        own = asyncio.current_task()
-        try:
-            value = await result
-            if self.get(key) is own:
-                remember(key, value)
-            return value
-        finally:
-            if self.get(key) is own:
-                del self[key]

@@ -9,7 +9,7 @@ A *seq* is a position in the change log: it grows with every write, in commit or
 for a reader.  The log is the truth about what changed; a hint only says "look now".
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -133,8 +133,8 @@ class KnownCredential:
 class Directory(Protocol):
     """What a worker asks for on a cache miss. Reads see everything committed before they began."""
 
-    async def find_credential(self, digest: bytes) -> KnownCredential | None:
-        """Return the credential with this blind index, or None; expired ones included."""
+    async def find_credentials(self, digests: Sequence[bytes]) -> Mapping[bytes, KnownCredential]:
+        """Return the credentials with these blind indexes, by them; expired ones included."""
 
     async def find_consumer(self, reference: str) -> KnownConsumer | None:
         """Return the consumer with this id if it looks like one, else with this username."""

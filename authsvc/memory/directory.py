@@ -1,5 +1,7 @@
 """What a worker looks up, in memory."""
 
+from collections.abc import Mapping, Sequence
+
 from authsvc.entities import Acl, Consumer, StoredCredential
 from authsvc.identifier import canonical_id
 from authsvc.memory.table import MemoryTable
@@ -20,13 +22,17 @@ class MemoryDirectory:
         self._credentials = credentials
         self._acls = acls
 
-    async def find_credential(self, digest: bytes) -> KnownCredential | None:
-        """Return the credential with this blind index."""
-        credential = self._credentials.by_unique(("digest",), (digest,))
-        if credential is None:
-            return None
-        owner = self._known(await self._consumers.get(credential.consumer_id))
-        return None if owner is None else KnownCredential(credential, owner)
+    async def find_credentials(self, digests: Sequence[bytes]) -> Mapping[bytes, KnownCredential]:
+        """Return the credentials with these blind indexes."""
+        found: dict[bytes, KnownCredential] = {}
+        for digest in digests:
+            credential = self._credentials.by_unique(("digest",), (digest,))
+            if credential is None:
+                continue
+            owner = self._known(await self._consumers.get(credential.consumer_id))
+            if owner is not None:
+                found[digest] = KnownCredential(credential, owner)
+        return found
 
     async def find_consumer(self, reference: str) -> KnownConsumer | None:
         """Return the consumer with this id or username."""

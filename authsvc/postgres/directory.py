@@ -1,5 +1,7 @@
 """What a worker looks up on Postgres: one statement for each look-up."""
 
+from collections.abc import Mapping, Sequence
+
 from authsvc.identifier import canonical_id
 from authsvc.kinds import CONSUMERS, CREDENTIALS
 from authsvc.postgres.connections import Connections, Row
@@ -15,10 +17,10 @@ _CREDENTIALS = Table(CREDENTIALS)
 _CONSUMER_COLUMNS = f"""{_CONSUMERS.selected("consumer_")},
     ARRAY(SELECT acls."group" FROM acls WHERE acls.consumer_id = consumers.id) AS groups
 """  # noqa: S608 - made of column names alone
-_FIND_CREDENTIAL = f"""
+_FIND_CREDENTIALS = f"""
 SELECT {_CREDENTIALS.selected("credential_")}, {_CONSUMER_COLUMNS}
 FROM credentials JOIN consumers ON consumers.id = credentials.consumer_id
-WHERE credentials.digest = $1
+WHERE credentials.digest = ANY($1::bytea[])
 """  # noqa: S608 - as above
 _FIND_CONSUMER = f"SELECT {_CONSUMER_COLUMNS} FROM consumers"  # noqa: S608 - as above
 
@@ -29,12 +31,15 @@ class PostgresDirectory:
     def __init__(self, *, connections: Connections) -> None:
         self._connections = connections
 
-    async def find_credential(self, digest: bytes) -> KnownCredential | None:
-        """Return the credential with this blind index."""
-        rows = await self._connections.fetch(_FIND_CREDENTIAL, digest, seconds=READ_SECONDS)
-        for row in rows:
-            return KnownCredential(_CREDENTIALS.entity(row, "credential_"), _known(row))
-        return None
+    async def find_credentials(self, digests: Sequence[bytes]) -> Mapping[bytes, KnownCredential]:
+        """Return the credentials with these blind indexes."""
+        rows = await self._connections.fetch(_FIND_CREDENTIALS, digests, seconds=READ_SECONDS)
+        return {
+            row["credential_digest"]: KnownCredential(
+                _CREDENTIALS.entity(row, "credential_"), _known(row)
+            )
+            for row in rows
+        }
 
     async def find_consumer(self, reference: str) -> KnownConsumer | None:
         """Return the consumer with this id or username."""

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from authsvc.memory import MemoryDatabase
 from authsvc.metrics import NullMetrics
 from authsvc.resolver import MAX_KEY_LENGTH, Resolver
 from authsvc.store import KnownCredential
+from tests.fakes.found_credential import find_credential
 from tests.fakes.issuer import Issuer, make_sealer
 from tests.fakes.slow_directory import SlowDirectory
 
@@ -60,6 +61,7 @@ class Bench:
             metrics=self.metrics,
             cache=cache,
             max_waiting=max_waiting,
+            patience=60.0,
         )
         self.fresh = Fresh()
         self.resolver.freshness = self.fresh
@@ -67,7 +69,7 @@ class Bench:
     async def started(self, *lookups: Coroutine[Any, Any, Any]) -> list[asyncio.Task[Any]]:
         """Start look-ups and return when their questions are waiting for answers."""
         tasks = [asyncio.create_task(lookup) for lookup in lookups]
-        for _ in range(5):
+        for _ in range(8):
             await asyncio.sleep(0)
         return tasks
 
@@ -142,9 +144,19 @@ async def test_everybody_who_asks_shares_one_look_up(bench: Bench) -> None:
     assert all(identity is found[0] for identity in found)
 
 
+async def test_keys_that_are_asked_for_at_once_are_one_question(bench: Bench) -> None:
+    keys = [ApiKey(b"bad-%d" % number) for number in range(50)]
+    found = await asyncio.gather(*(bench.resolver.find(key) for key in [*keys, KEY]))
+    assert found[:50] == [None] * 50
+    assert found[50] is not None
+    assert bench.directory.asked == 1
+    assert bench.metrics.sizes == (1, 50)
+
+
 async def test_different_keys_do_not_wait_for_each_other(bench: Bench) -> None:
     bench.directory.held = True
-    [good, bad] = await bench.started(bench.resolver.find(KEY), bench.resolver.find(ApiKey(b"bad")))
+    [good] = await bench.started(bench.resolver.find(KEY))
+    [bad] = await bench.started(bench.resolver.find(ApiKey(b"bad")))
     bench.directory.release(1)
     assert await bad is None
     assert not good.done()
@@ -345,14 +357,16 @@ async def test_who_can_only_write_to_the_database_cannot_forge_a_credential(
 ) -> None:
     eve = await bench.issuer.add_consumer("eve")
     await bench.issuer.add_key(eve, "evil")
-    found = await bench.database.directory.find_credential(bench.sealer.digest(KEY))
-    other = await bench.database.directory.find_credential(bench.sealer.digest(ApiKey(b"evil")))
+    found = await find_credential(bench.database.directory, bench.sealer.digest(KEY))
+    other = await find_credential(bench.database.directory, bench.sealer.digest(ApiKey(b"evil")))
     assert found is not None
     assert other is not None
 
     class Forged:
-        async def find_credential(self, _digest: bytes) -> KnownCredential:
-            return FORGERIES[name](found, other)
+        async def find_credentials(
+            self, digests: Sequence[bytes]
+        ) -> Mapping[bytes, KnownCredential]:
+            return {digest: FORGERIES[name](found, other) for digest in digests}
 
     resolver = Resolver(directory=Forged(), sealer=bench.sealer, metrics=bench.metrics)
     for _ in range(2):

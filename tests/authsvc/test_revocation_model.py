@@ -201,7 +201,7 @@ class RevocationMachine(RuleBasedStateMachine):
         return self.loop.run_until_complete(work)
 
     def pump(self) -> None:
-        for _ in range(8):
+        for _ in range(16):
             self.run(asyncio.sleep(0))
 
 

@@ -24,6 +24,7 @@ from tests.fakes.entities import (
     an_acl,
     an_id,
 )
+from tests.fakes.found_credential import find_credential
 from tests.fakes.postgres import PostgresServer
 
 # Few of everything, so that they meet.
@@ -103,7 +104,7 @@ async def everything(stores: Stores) -> dict[str, object]:
     }
     found["changes"] = await stores.changes.since(0)
     for text in "pqr":
-        found[text] = await stores.directory.find_credential(a_digest(text))
+        found[text] = await find_credential(stores.directory, a_digest(text))
     for reference in ("a", "A", "é", an_id(1)):
         found[reference] = await stores.directory.find_consumer(reference)
     return found

@@ -5,6 +5,7 @@ import pytest
 from authsvc.store import KnownConsumer, KnownCredential, Stores
 from tests.contract.harness import START, Clock
 from tests.fakes.entities import a_consumer, a_credential, a_digest, an_acl, an_id
+from tests.fakes.found_credential import find_credential
 
 
 @pytest.fixture
@@ -24,20 +25,36 @@ ANN = KnownConsumer(
 
 
 async def test_a_credential_is_found_with_its_consumer_and_groups(filled: Stores) -> None:
-    found = await filled.directory.find_credential(a_digest("key-10"))
+    found = await find_credential(filled.directory, a_digest("key-10"))
     assert found == KnownCredential(a_credential(10, of=1, tags=("k",)), ANN)
 
 
 @pytest.mark.parametrize("digest", [a_digest("another"), b"", bytes(32), b"x" * 10_000])
 async def test_an_unknown_digest_is_none(filled: Stores, digest: bytes) -> None:
-    assert await filled.directory.find_credential(digest) is None
+    assert await find_credential(filled.directory, digest) is None
+
+
+async def test_many_credentials_are_found_by_their_digests(filled: Stores) -> None:
+    others = [a_credential(number, of=1 + number % 2) for number in range(100, 200)]
+    for credential in others:
+        await filled.credentials.insert(credential)
+    asked = [a_digest("another"), *(each.digest for each in others), others[0].digest]
+    found = await filled.directory.find_credentials(asked)
+    assert {digest: each.credential for digest, each in found.items()} == {
+        each.digest: each for each in others
+    }
+    assert all(each.owner.consumer.id == each.credential.consumer_id for each in found.values())
+
+
+async def test_who_asks_for_no_credential_gets_none(filled: Stores) -> None:
+    assert await filled.directory.find_credentials([]) == {}
 
 
 async def test_an_expired_credential_is_found(filled: Stores, clock: Clock) -> None:
     expired = a_credential(11, of=2, expires_at=int(START) + 1)
     await filled.credentials.insert(expired)
     clock.now = START + 100
-    found = await filled.directory.find_credential(expired.digest)
+    found = await find_credential(filled.directory, expired.digest)
     assert found is not None
     assert found.credential == expired
 
@@ -74,9 +91,9 @@ async def test_a_consumer_without_groups_has_none(filled: Stores) -> None:
 async def test_every_write_is_seen_at_once(filled: Stores) -> None:
     await filled.credentials.insert(a_credential(12, of=2))
     await filled.acls.delete(an_id(20))
-    assert await filled.directory.find_credential(a_digest("key-12")) is not None
+    assert await find_credential(filled.directory, a_digest("key-12")) is not None
     found = await filled.directory.find_consumer("ann")
     assert found is not None
     assert found.groups == ("B", "a", "é")
     await filled.credentials.delete(an_id(12))
-    assert await filled.directory.find_credential(a_digest("key-12")) is None
+    assert await find_credential(filled.directory, a_digest("key-12")) is None

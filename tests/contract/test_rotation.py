@@ -23,6 +23,7 @@ from authsvc.store import Stores
 from tests.contract.harness import Clock
 from tests.deadline import eventually
 from tests.fakes.entities import a_consumer, a_wrapped_key, an_id
+from tests.fakes.found_credential import find_credential
 from tests.fakes.ring import Held, held_ring, hold
 
 ROWS = 7
@@ -291,7 +292,7 @@ async def test_every_row_comes_to_be_found_by_the_new_index_key_alone(stores: St
         assert row.digest != before[row.id].digest
         assert (before[row.id].index_key_id, row.index_key_id) == (old, rotation.target)
         assert without_index(row) == without_index(before[row.id])
-        known = await stores.directory.find_credential(row.digest)
+        known = await find_credential(stores.directory, row.digest)
         assert known is not None
         assert known.credential == row
     ended = await stores.rotation.read()

@@ -1,6 +1,7 @@
 """A directory that reads at once and answers when told: changes can overtake its answers."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 
 from authsvc.store import Directory, KnownConsumer, KnownCredential
 
@@ -14,8 +15,8 @@ class SlowDirectory:
         self.held = False
         self.asked = 0
 
-    async def find_credential(self, digest: bytes) -> KnownCredential | None:
-        found = await self._directory.find_credential(digest)
+    async def find_credentials(self, digests: Sequence[bytes]) -> Mapping[bytes, KnownCredential]:
+        found = await self._directory.find_credentials(digests)
         await self._answer()
         return found
 

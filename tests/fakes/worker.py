@@ -1,7 +1,7 @@
 """What a worker consists of, put together on any stores, and a link to them that can be cut."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from authsvc.authenticator import Authenticator
@@ -13,6 +13,8 @@ from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
 from authsvc.store import Changes, Directory, KnownConsumer, KnownCredential, Stores
+
+_PATIENCE = 60.0  # seconds: who holds an answer back decides when it comes
 
 
 @dataclass
@@ -34,10 +36,10 @@ class LinkedDirectory:
         self._link = link
         self.asked = 0
 
-    async def find_credential(self, digest: bytes) -> KnownCredential | None:
-        self.asked += 1
+    async def find_credentials(self, digests: Sequence[bytes]) -> Mapping[bytes, KnownCredential]:
+        self.asked += len(digests)
         self._link.cross()
-        return await self._directory.find_credential(digest)
+        return await self._directory.find_credentials(digests)
 
     async def find_consumer(self, reference: str) -> KnownConsumer | None:
         self.asked += 1
@@ -100,7 +102,7 @@ def make_worker(
     """Put a worker together; it knows nothing before its follower has caught up."""
     link = Link()
     linked = LinkedDirectory(directory or database.directory, link)
-    resolver = Resolver(directory=linked, sealer=sealer, metrics=metrics)
+    resolver = Resolver(directory=linked, sealer=sealer, metrics=metrics, patience=_PATIENCE)
     nothing = PolicyBook.bind(default=default, plugins=(), routes=(), services=())
     authenticator = Authenticator(resolver=resolver, policies=nothing, clock=clock)
 

@@ -23,6 +23,7 @@ from tests.fakes.entities import (
     a_wrapped_key,
     an_id,
 )
+from tests.fakes.found_credential import find_credential
 
 DIGEST = a_digest("key-2")
 CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
@@ -32,7 +33,7 @@ CALLS: dict[str, Callable[[Stores], Awaitable[object]]] = {
     "insert": lambda stores: stores.consumers.insert(a_consumer(1)),
     "replace": lambda stores: stores.consumers.replace(a_consumer(1)),
     "delete": lambda stores: stores.consumers.delete(an_id(1)),
-    "find_credential": lambda stores: stores.directory.find_credential(DIGEST),
+    "find_credential": lambda stores: find_credential(stores.directory, DIGEST),
     "find_consumer": lambda stores: stores.directory.find_consumer("ann"),
     "head": lambda stores: stores.changes.head(),
     "since": lambda stores: stores.changes.since(0),
@@ -79,7 +80,7 @@ async def test_a_wait_does_not_mind_that_the_server_is_away(tmp_path: Path) -> N
 async def test_a_server_that_hangs_is_given_up(hanging_url: str) -> None:
     async with Database.open(hanging_url, pool_size=1) as database:
         with pytest.raises(StoreUnavailableError, match="in time"):
-            await database.directory.find_credential(DIGEST)
+            await find_credential(database.directory, DIGEST)
 
 
 @pytest.fixture
@@ -187,7 +188,7 @@ async def test_a_killed_server_is_unavailable_and_works_again_when_it_is_back(
 
             async def is_away() -> bool:
                 try:
-                    await database.directory.find_credential(DIGEST)
+                    await find_credential(database.directory, DIGEST)
                 except StoreUnavailableError:
                     return True
                 return False
@@ -197,5 +198,5 @@ async def test_a_killed_server_is_unavailable_and_works_again_when_it_is_back(
 
             await eventually(is_away, "the server to be gone")
             await eventually(is_back, "the server to be back", within=60.0)
-            assert await database.directory.find_credential(DIGEST) is not None
+            assert await find_credential(database.directory, DIGEST) is not None
             assert await database.services.insert(a_service(3)) == 3

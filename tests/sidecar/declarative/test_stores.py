@@ -10,6 +10,7 @@ from sidecar.declarative.stores import Loader
 from tests.deadline import eventually
 from tests.fakes.admin_api import sealer
 from tests.fakes.declarations import Published, a_consumer, declared
+from tests.fakes.found_credential import find_credential
 
 FIRST = declared(
     consumers=[a_consumer("a", "key-a")],
@@ -39,7 +40,7 @@ async def test_everything_that_is_declared_can_be_looked_up() -> None:
     async with loading(Published(FIRST)) as (database, loader):
         consumer = await database.consumers.find(username="a")
         assert consumer == FIRST.consumers[0]
-        found = await database.directory.find_credential(sealer().digest(ApiKey(b"key-a")))
+        found = await find_credential(database.directory, sealer().digest(ApiKey(b"key-a")))
         assert found is not None
         assert (found.owner.consumer, found.owner.groups) == (consumer, ("g",))
         assert sealer().proves(found.credential, ApiKey(b"key-a"))
@@ -56,7 +57,7 @@ async def test_another_edition_replaces_all_of_the_one_before() -> None:
         await eventually(lambda: published.were_applied == [1, 2], "the second edition")
         assert [each.username for each in await consumers.page(size=9)] == ["b"]
         assert not await database.routes.page(size=9)
-        assert await database.directory.find_credential(sealer().digest(ApiKey(b"key-a"))) is None
+        assert await find_credential(database.directory, sealer().digest(ApiKey(b"key-a"))) is None
         assert loader.edition.number == 2
         assert loader.is_following()
     assert not loader.is_following()
