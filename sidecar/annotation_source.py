@@ -13,7 +13,7 @@ from analytics.token_identity import NOBODY, Ids, TokenIdentity
 from authsvc.annotation_rules import AnnotationRules, IdSource
 from authsvc.entities import Plugin
 from authsvc.request import Request
-from sidecar.moesif_source import MOESIF
+from sidecar.moesif_plugin import MOESIF
 
 
 def annotation_rules(plugin: Plugin) -> AnnotationRules | None:

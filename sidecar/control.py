@@ -15,7 +15,8 @@ from typing import Literal
 import msgspec
 
 from sidecar.secret import Secret
-from sidecar.settings import Settings, decode_secret, encode_secret
+from sidecar.secret_coding import decode_secret, encode_secret
+from sidecar.settings_model import Settings
 
 Role = Literal["authsvc", "analytics", "admin"]
 

@@ -14,7 +14,7 @@ from authsvc.governance import is_refused
 from authsvc.policy import KeyAuthConfig
 from authsvc.store import Stores
 from sidecar.moesif_source import MoesifSetup, follow_setup
-from sidecar.settings import Settings
+from sidecar.settings_model import Settings
 
 _FOLDER = "moesif"  # in data_dir
 

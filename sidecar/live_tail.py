@@ -9,7 +9,7 @@ import structlog
 from analytics.errors import ListenError
 from analytics.tail import Tail
 from analytics.tail_socket import serve_tail
-from sidecar.settings import Settings
+from sidecar.settings_model import Settings
 
 _log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from authsvc.errors import PolicyError, StoreUnavailableError
 from authsvc.policy import KEY_AUTH_NAMES, KeyAuthConfig, parse_key_auth
 from authsvc.policy_source import read_all
 from authsvc.store import Stores
+from sidecar.moesif_plugin import MOESIF
 
-MOESIF = "moesif"
 _POLL_SECONDS = 1.0
 _RETRY_SECONDS = 0.5
 _CONFIGURING = frozenset({"plugins", "routes", "services"})

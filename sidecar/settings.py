@@ -16,12 +16,11 @@ import msgspec
 import yaml
 
 from sidecar.errors import SettingsError
-from sidecar.secret import MASK, Secret
+from sidecar.secret import MASK
+from sidecar.secret_coding import encode_secret
 from sidecar.settings_checks import (
     FIELDS,
     addresses,
-    admin_tls,
-    authsvc_tls,
     check,
     read_recovery_key,
     read_root_key,
@@ -30,7 +29,6 @@ from sidecar.settings_checks import (
     value_of,
     warnings,
 )
-from sidecar.settings_fields import decode_secret
 from sidecar.settings_model import (
     DB_LESS,
     Admin,
@@ -59,10 +57,6 @@ __all__ = [
     "SettingsError",
     "Tls",
     "addresses",
-    "admin_tls",
-    "authsvc_tls",
-    "decode_secret",
-    "encode_secret",
     "load",
     "read_recovery_key",
     "read_root_key",
@@ -109,17 +103,6 @@ def redacted(settings: Settings) -> str:
     """Return the settings as the YAML that would give them, secrets masked."""
     document = msgspec.to_builtins(settings, enc_hook=_mask)
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=False)
-
-
-def encode_secret(value: object) -> str:
-    """Reveal a secret: msgspec's ``enc_hook`` for handing settings to a child process.
-
-    Raises:
-        NotImplementedError: It is no secret.
-    """
-    if isinstance(value, Secret):
-        return value.reveal()
-    raise NotImplementedError(f"cannot encode {type(value).__name__}")
 
 
 def _build(given: Mapping[str, object]) -> Settings:

@@ -5,7 +5,6 @@ not stay so.  Neither shows a value.
 """
 
 import re
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,9 +19,9 @@ from sidecar.root_key_file import NAME as GENERATED
 from sidecar.secret import Secret
 from sidecar.secret_file import is_open_to_others, read_secret
 from sidecar.settings_fields import Field, fields_of
-from sidecar.settings_model import RootKeySourceName, Settings, Tls
+from sidecar.settings_model import RootKeySourceName, Settings
 from sidecar.strict_yaml import shown_name
-from sidecar.tls import server_context
+from sidecar.tls import admin_tls, authsvc_tls
 
 FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
@@ -227,39 +226,9 @@ def _check_token(settings: Settings) -> None:
         raise FIELDS["admin.token_file"].error("is required unless admin.listen is on loopback")
 
 
-def admin_tls(settings: Settings) -> ssl.SSLContext | None:
-    """Return how the Admin API speaks TLS, None: it does not.
-
-    Raises:
-        SettingsError: A file is missing, or cannot be used.
-    """
-    return _server_context(settings.admin.tls, name="admin.tls")
-
-
-def authsvc_tls(settings: Settings) -> ssl.SSLContext | None:
-    """Return how ``authsvc.grpc`` speaks TLS, None: it does not.
-
-    Raises:
-        SettingsError: A file is missing, or cannot be used.
-    """
-    return _server_context(settings.authsvc.tls, name="authsvc.tls", protocols=("h2",))
-
-
-def _server_context(
-    tls: Tls, *, name: str, protocols: tuple[str, ...] = ()
-) -> ssl.SSLContext | None:
-    return server_context(
-        cert_file=tls.cert_file,
-        key_file=tls.key_file,
-        client_ca_file=tls.client_ca_file,
-        name=name,
-        protocols=protocols,
-    )
-
-
 def _check_tls(settings: Settings) -> None:
-    admin_tls(settings)
-    if authsvc_tls(settings) is not None and settings.authsvc.transport == "grpcio":
+    admin_tls(settings.admin.tls)
+    if authsvc_tls(settings.authsvc.tls) is not None and settings.authsvc.transport == "grpcio":
         raise SettingsError("authsvc.tls: needs fastlane as authsvc.transport")
 
 

@@ -15,6 +15,7 @@ import msgspec
 from sidecar import strict_yaml
 from sidecar.errors import SettingsError
 from sidecar.secret import Secret
+from sidecar.secret_coding import decode_secret
 
 PREFIX = "TOLLKEEPER_"
 _NULLS = ("", "null")
@@ -82,17 +83,6 @@ def fields_of(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Field
         else:
             found[name] = Field(name, info.type)
     return found
-
-
-def decode_secret(kind: type, value: object) -> Secret:
-    """Make a secret of a text: msgspec's ``dec_hook`` for settings.
-
-    Raises:
-        TypeError: Something else is asked for, or it is no text, or an empty one.
-    """
-    if kind is Secret and isinstance(value, str) and value:
-        return Secret(value)
-    raise TypeError("expected text")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

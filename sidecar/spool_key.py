@@ -17,7 +17,7 @@ from analytics.metrics import AnalyticsMetrics, SpoolFault
 from analytics.shelves import Shelves
 from analytics.spool import SpoolLimits
 from analytics.spool_cipher import KEY_LENGTH
-from sidecar.settings import Settings
+from sidecar.settings_model import Settings
 
 NAME = "spool.key"
 _MAX_BYTES = 4096

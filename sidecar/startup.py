@@ -10,23 +10,16 @@ from pathlib import Path
 
 import structlog
 
-from authsvc.memory import MemoryDatabase
 from authsvc.postgres.database import Database
 from authsvc.postgres.migrate import check_schema, migrate
 from authsvc.ring_store import KeyringStore
 from authsvc.root_key import RootKey
-from authsvc.sealing import Sealer
-from authsvc.store import Stores
-from sidecar.declarative.config_endpoint import ConfigurationEndpoint
-from sidecar.declarative.editions import Declarations
-from sidecar.declarative.stores import Loader
 from sidecar.embedded_postgres import EmbeddedPostgres
 from sidecar.keyring_bootstrap import ensure_keyring
 from sidecar.root_key_file import read_or_generate
 from sidecar.root_key_sources import fetch_root_key
-from sidecar.sealed_keys import FileKeyReader
 from sidecar.secret import Secret
-from sidecar.settings import DB_LESS, Settings, SettingsError, read_recovery_key, reveals_keys
+from sidecar.settings import DB_LESS, Settings, SettingsError, read_recovery_key
 
 _log = structlog.get_logger(__name__)
 
@@ -79,41 +72,6 @@ async def open_database(settings: Settings) -> AsyncIterator[Secret]:
         return
     async with EmbeddedPostgres(Path(settings.data_dir)) as dsn:
         yield Secret(dsn)
-
-
-@dataclass(frozen=True, slots=True)
-class DeclaredStores:
-    """Stores in memory that hold what is declared, and a ring that ends with this process."""
-
-    stores: Stores
-    root_key: Secret
-    loader: Loader[MemoryDatabase]
-
-    def configuration(self, settings: Settings) -> ConfigurationEndpoint:
-        """Return what answers ``/config`` of these stores."""
-        return ConfigurationEndpoint(
-            edition=lambda: self.loader.edition,
-            publish=self.loader.publish,
-            keys=FileKeyReader(settings, has_keyring=False),
-            reveal=reveals_keys(settings),
-        )
-
-
-@asynccontextmanager
-async def open_declared(
-    declarations: Declarations, *, with_keys: bool
-) -> AsyncIterator[DeclaredStores]:
-    """Yield stores that hold what is in force, also when that changes.
-
-    ``with_keys``: whether credentials are loaded.
-    """
-    database, text = MemoryDatabase(), RootKey.generate_base64()
-    root_key = RootKey.from_base64(text)
-    await ensure_keyring(database.keyring, root_key)
-    sealer = Sealer.unwrap(await database.keyring.load(), root_key) if with_keys else None
-    loader = Loader(declarations, database=database, make=MemoryDatabase, sealer=sealer)
-    async with loader.following():
-        yield DeclaredStores(database, Secret(text), loader)
 
 
 async def bring_up_to_date(url: Secret) -> list[str]:

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,16 +23,14 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.values import MultiProcessValue
 
 from sidecar.admin_metrics import AdminCounters
-from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.auth_metrics import AuthCounters
-from sidecar.body_metrics import BodyCounters
 from sidecar.declaration_metrics import DeclarationCounters
-from sidecar.instruction_metrics import InstructionCounters
-from sidecar.profile_metrics import ProfileCounters
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _READ_ATTEMPTS = 3
+
+C = TypeVar("C")
 
 
 class Telemetry:
@@ -42,6 +41,7 @@ class Telemetry:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
+        self._others: dict[Callable[[CollectorRegistry], Any], Any] = {}
 
     @classmethod
     def alone(cls) -> "Telemetry":
@@ -64,26 +64,6 @@ class Telemetry:
         return AuthCounters(self._registry)
 
     @cached_property
-    def analytics(self) -> AnalyticsCounters:
-        """What analytics counts."""
-        return AnalyticsCounters(self._registry)
-
-    @cached_property
-    def bodies(self) -> BodyCounters:
-        """What analytics counts of bodies."""
-        return BodyCounters(self._registry)
-
-    @cached_property
-    def profiles(self) -> ProfileCounters:
-        """What analytics counts of users and companies."""
-        return ProfileCounters(self._registry)
-
-    @cached_property
-    def instructions(self) -> InstructionCounters:
-        """What is counted of Moesif's instructions."""
-        return InstructionCounters(self._registry)
-
-    @cached_property
     def admin(self) -> AdminCounters:
         """What the Admin API counts."""
         return AdminCounters(self._registry)
@@ -92,6 +72,16 @@ class Telemetry:
     def declarations(self) -> DeclarationCounters:
         """What a process counts that reads the declarative file by itself."""
         return DeclarationCounters(self._registry)
+
+    def counting(self, kind: Callable[[CollectorRegistry], C]) -> C:
+        """Return what counts in that way, the same each time.
+
+        What analytics counts is asked for so: only who counts it imports it.
+        """
+        if kind not in self._others:
+            self._others[kind] = kind(self._registry)
+        counters: C = self._others[kind]
+        return counters
 
     def page(self) -> bytes:
         """Return the metrics of this process, as Prometheus reads them."""

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Sequence
 
 from sidecar.errors import SettingsError
+from sidecar.settings_model import Tls
 
 # OpenSSL would ask on the terminal for the password of a key that has one; this one is wrong.
 _NO_PASSWORD = ""
@@ -47,6 +48,24 @@ def server_context(
     return context
 
 
+def admin_tls(tls: Tls) -> ssl.SSLContext | None:
+    """Return how the Admin API speaks TLS, None: it does not.
+
+    Raises:
+        SettingsError: A file is missing, or cannot be used.
+    """
+    return _context_of(tls, name="admin.tls")
+
+
+def authsvc_tls(tls: Tls) -> ssl.SSLContext | None:
+    """Return how ``authsvc.grpc`` speaks TLS, None: it does not.
+
+    Raises:
+        SettingsError: A file is missing, or cannot be used.
+    """
+    return _context_of(tls, name="authsvc.tls", protocols=("h2",))
+
+
 def client_context(*, ca_file: str | None, cert_file: str | None) -> ssl.SSLContext:
     """Return whom a client trusts, and what it shows; ``cert_file`` also holds the key.
 
@@ -59,6 +78,16 @@ def client_context(*, ca_file: str | None, cert_file: str | None) -> ssl.SSLCont
     if cert_file is not None:
         _load_pair(context, cert_file, None, name="--client-cert-file")
     return context
+
+
+def _context_of(tls: Tls, *, name: str, protocols: Sequence[str] = ()) -> ssl.SSLContext | None:
+    return server_context(
+        cert_file=tls.cert_file,
+        key_file=tls.key_file,
+        client_ca_file=tls.client_ca_file,
+        name=name,
+        protocols=protocols,
+    )
 
 
 def _load_pair(context: ssl.SSLContext, cert: str, key: str | None, *, name: str) -> None:

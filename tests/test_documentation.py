@@ -11,6 +11,10 @@ from prometheus_client import CollectorRegistry
 from analytics.bodies.metrics import BodyOutcome
 from analytics.instruction_metrics import FetchOutcome, RulingOutcome
 from analytics.metrics import DropReason, PostOutcome, SkipReason
+from sidecar.analytics_metrics import AnalyticsCounters
+from sidecar.body_metrics import BodyCounters
+from sidecar.instruction_metrics import InstructionCounters
+from sidecar.profile_metrics import ProfileCounters
 from sidecar.settings import FIELDS
 from sidecar.telemetry import ProcessCounters, Telemetry
 
@@ -47,10 +51,8 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     telemetry = Telemetry.alone()
     assert telemetry.auth
     assert telemetry.admin
-    assert telemetry.analytics
-    assert telemetry.profiles
-    assert telemetry.bodies
-    assert telemetry.instructions
+    for kind in (AnalyticsCounters, ProfileCounters, BodyCounters, InstructionCounters):
+        assert telemetry.counting(kind)
     supervisor = ProcessCounters(tmp_path)
     assert supervisor.declarations
     existing = metrics_of(telemetry._registry) | metrics_of(supervisor._registry)

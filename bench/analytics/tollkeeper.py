@@ -18,6 +18,7 @@ from analytics.shelves import Shelves
 from analytics.spool import SpoolLimits
 from bench.analytics.plugin import APPLICATION_IDS, configuration
 from bench.contenders.serving import announce_and_wait, run
+from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.telemetry import Telemetry
 
 _LIMITS = SpoolLimits(size=2**30, age=3600.0)
@@ -25,7 +26,7 @@ _LIMITS = SpoolLimits(size=2**30, age=3600.0)
 
 async def serve() -> None:
     """Serve until standard input ends."""
-    metrics = Telemetry.of_child("bench").analytics
+    metrics = Telemetry.of_child("bench").counting(AnalyticsCounters)
     config = configuration(APPLICATION_IDS["tollkeeper"], collector_port=int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as directory:
         shelves = Shelves(Path(directory), key=bytes(32), limits=_LIMITS)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from analytics.metrics import BreakerState, DeliveryStatus, DropReason, SpoolFault
 from sidecar.address import TcpAddress
+from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.telemetry import Telemetry
 from tests.clients.command_line import Failed, Tollkeeper
@@ -30,7 +31,7 @@ async def diagnostics(page: Callable[[], bytes]) -> AsyncIterator[str]:
 
 def counted() -> Telemetry:
     telemetry = Telemetry.alone()
-    analytics = telemetry.analytics
+    analytics = telemetry.counting(AnalyticsCounters)
     analytics.received(500)
     analytics.sent(370)
     analytics.batched(50)

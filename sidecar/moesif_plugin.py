@@ -1,0 +1,3 @@
+"""The plugin that configures analytics, by its name."""
+
+MOESIF = "moesif"
