@@ -5,17 +5,21 @@ cannot test guesses against it, which a plain hash would allow for the keys that
 The digest depends on nothing else, so it is also what makes a key unique.
 """
 
-import hashlib
-import hmac
+from hashlib import sha256
+from typing import Final
 
-_DOMAIN = b"tollkeeper/blind-index/v1\x00"
-DIGEST_LENGTH = 32  # bytes
+_DOMAIN: Final = b"tollkeeper/blind-index/v1\x00"
+DIGEST_LENGTH: Final = 32  # bytes
+# RFC 2104: the key, filled up to a block of SHA-256, is masked for each of the two hashes.
+_BLOCK_LENGTH: Final = 64  # bytes
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 
 class BlindIndex:
     """Digests keys under one index key."""
 
-    __slots__ = ("_keyed",)
+    __slots__ = ("_inner", "_outer")
 
     def __init__(self, index_key: bytes) -> None:
         """Take the index key, 32 bytes.
@@ -25,14 +29,17 @@ class BlindIndex:
         """
         if len(index_key) != DIGEST_LENGTH:
             raise ValueError("an index key has 32 bytes")
-        # Keyed once, copied per digest: half the cost of hmac.digest on the hot path.
-        self._keyed = hmac.new(index_key, _DOMAIN, hashlib.sha256)
+        block = index_key.ljust(_BLOCK_LENGTH, b"\0")
+        # HMAC by its two hashes, the first of them begun once: half the time of copying what
+        # hmac.new returns, a third of hmac.digest's.
+        self._inner = sha256(block.translate(_INNER) + _DOMAIN)
+        self._outer = block.translate(_OUTER)
 
     def digest(self, key: bytes) -> bytes:
         """Return the 32-byte digest of a key's exact bytes."""
-        state = self._keyed.copy()
-        state.update(key)
-        return state.digest()
+        inner = self._inner.copy()
+        inner.update(key)
+        return sha256(self._outer + inner.digest()).digest()
 
     def __repr__(self) -> str:
         return "BlindIndex('***')"
