@@ -8,7 +8,6 @@ wrong ends in an immediate 500, so that a body that should be changed never pass
 
 from collections.abc import AsyncIterator
 
-import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
@@ -46,14 +45,6 @@ class BodyHider:
     def __init__(self, *, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
 
-    @property
-    def handler(self) -> grpc.GenericRpcHandler:
-        """The handler to register with a server."""
-        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            "Process": grpc.stream_stream_rpc_method_handler(self._process)
-        }
-        return grpc.method_handlers_generic_handler(SERVICE, methods)
-
     async def process(self, messages: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield one answer for each message of a stream."""
         rewriter = _Rewriter(self._authenticator)
@@ -64,12 +55,6 @@ class BodyHider:
                 _log.exception("body not rewritten")
                 response = _immediate(_INTERNAL_ERROR, "An unexpected error occurred")
             yield response.SerializeToString()
-
-    async def _process(
-        self, messages: AsyncIterator[bytes], _context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> AsyncIterator[bytes]:
-        async for response in self.process(messages):
-            yield response
 
 
 class _Rewriter:

@@ -10,6 +10,7 @@ from authsvc.authenticator import Authenticator
 from authsvc.extauthz.checks import MAX_MESSAGE_LENGTH, SERVICE, Checks
 from authsvc.extauthz.extproc import SERVICE as BODY_SERVICE
 from authsvc.extauthz.extproc import BodyHider
+from authsvc.extauthz.grpc_handlers import body_handler, check_handler, health_handler
 from authsvc.extauthz.health import Health
 from authsvc.metrics import AuthMetrics
 
@@ -34,20 +35,12 @@ async def serve(
         OSError: The address cannot be listened on.
     """
     health = Health(SERVICE, BODY_SERVICE)
-    checks = Checks(authenticator=authenticator, metrics=metrics)
-
-    async def check(payload: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        return await checks.check(payload)
-
     server = _make_server(address)
-    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        "Check": grpc.unary_unary_rpc_method_handler(check)
-    }
     server.add_generic_rpc_handlers(
         (
-            grpc.method_handlers_generic_handler(SERVICE, methods),
-            BodyHider(authenticator=authenticator).handler,
-            health.handler,
+            check_handler(Checks(authenticator=authenticator, metrics=metrics)),
+            body_handler(BodyHider(authenticator=authenticator)),
+            health_handler(health),
         )
     )
     try:

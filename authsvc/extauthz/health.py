@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 
-import grpc
 from google.protobuf.message import DecodeError
 
 from authsvc.extauthz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
@@ -15,7 +14,7 @@ _ASKED_LATELY = 30.0  # seconds
 
 
 class Health:
-    """The state of a server's services, and the handlers that tell it.
+    """The state of a server's services, and what tells it.
 
     ``""`` stands for the server as a whole.
     """
@@ -44,15 +43,6 @@ class Health:
         self._ended = True
         self._changed.set()
 
-    @property
-    def handler(self) -> grpc.GenericRpcHandler:
-        """The handler to register with a server."""
-        methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-            "Check": grpc.unary_unary_rpc_method_handler(self._check),
-            "Watch": grpc.unary_stream_rpc_method_handler(self._watch),
-        }
-        return grpc.method_handlers_generic_handler(HEALTH_SERVICE, methods)
-
     def check(self, payload: bytes) -> bytes | None:
         """Return the answer to Check, or None: NOT_FOUND, the service is not known."""
         status = self._status_of(payload)
@@ -70,20 +60,6 @@ class Health:
                 await changed.wait()
         finally:
             self._watchers -= 1
-
-    async def _check(
-        self, payload: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> bytes:
-        answer = self.check(payload)
-        if answer is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
-        return answer
-
-    async def _watch(
-        self, payload: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]
-    ) -> AsyncIterator[bytes]:
-        async for answer in self.watch(payload):
-            yield answer
 
     def _status_of(self, payload: bytes) -> "HealthCheckResponse.ServingStatus":
         self._asked_at = time.monotonic()

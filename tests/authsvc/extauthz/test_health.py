@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 
+from authsvc.extauthz.grpc_handlers import health_handler
 from authsvc.extauthz.health import Health
 from authsvc.extauthz.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from tests.deadline import eventually
@@ -32,7 +33,7 @@ def health() -> Health:
 @pytest.fixture
 async def channel(health: Health) -> AsyncIterator[grpc.aio.Channel]:
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((health.handler,))
+    server.add_generic_rpc_handlers((health_handler(health),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
