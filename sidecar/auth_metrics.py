@@ -1,10 +1,22 @@
-"""Counts what authsvc does: ``authsvc.metrics.AuthMetrics`` for Prometheus."""
+"""Counts what authsvc does: ``authsvc.metrics.AuthMetrics`` for Prometheus.
 
+What callers can rely on:
+
+1. Checks and look-ups are kept in plain numbers and written a moment later, in one go: a page is
+   at most ``FLUSH_SECONDS`` behind. Without an event loop they are written at once.
+2. Nothing that was counted is lost if ``flush`` is called at the end.
+"""
+
+import asyncio
+import collections
 import time
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from authsvc.metrics import Lookup
+from authsvc.metrics import CheckTally, Lookup
+
+FLUSH_SECONDS = 0.1
 
 # A check takes well under a millisecond from memory, and a database's time otherwise.
 CHECK_BUCKETS = (
@@ -24,6 +36,20 @@ CHECK_BUCKETS = (
 )  # seconds
 
 
+_Outcome = tuple[str, str, str, Lookup | None]  # result, reason, transport, kind of look-up
+
+
+class _Durations(Histogram):
+    """A histogram that takes many observations at once."""
+
+    def add(self, counts: Sequence[int], seconds: float) -> None:
+        """Add as many observations to each bucket, which took so long together."""
+        self._sum.inc(seconds)
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
+
 class AuthCounters:
     """Counts checks, look-ups and how far the change log was followed."""
 
@@ -34,7 +60,7 @@ class AuthCounters:
             ("result", "reason", "transport"),
             registry=registry,
         )
-        self._durations = Histogram(
+        self._durations = _Durations(
             "tollkeeper_check_duration_seconds",
             "Time to answer a request.",
             ("transport",),
@@ -77,28 +103,57 @@ class AuthCounters:
             "Stored credentials that did not open: their rows were changed.",
             registry=registry,
         )
-        # What `labels` returns, remembered: it costs more than counting does.
-        self._checked: dict[tuple[str, str, str], tuple[Counter, Histogram]] = {}
-        self._looked_up: dict[Lookup, Counter] = {}
+        self._tallies: dict[_Outcome, CheckTally] = {}
+        self._looked_up: collections.Counter[Lookup] = collections.Counter()
+        self._flushing: asyncio.TimerHandle | None = None
+
+    def tally(
+        self, *, result: str, reason: str, transport: str, lookup: Lookup | None = None
+    ) -> CheckTally:
+        """Return what counts checks of one outcome, and as look-ups if it says so."""
+        outcome = (result, reason, transport, lookup)
+        tally = self._tallies.get(outcome)
+        if tally is None:
+            tally = self._tallies[outcome] = CheckTally(CHECK_BUCKETS, wake=self._flush_soon)
+        return tally
 
     def checked(self, *, result: str, reason: str, transport: str, seconds: float) -> None:
         """Count a request that was answered."""
-        try:
-            checks, durations = self._checked[result, reason, transport]
-        except KeyError:
-            checks = self._checks.labels(result, reason, transport)
-            durations = self._durations.labels(transport)
-            self._checked[result, reason, transport] = checks, durations
-        checks.inc()
-        durations.observe(seconds)
+        self.tally(result=result, reason=reason, transport=transport).add(seconds)
 
     def looked_up(self, kind: Lookup) -> None:
         """Count a look-up."""
+        self._looked_up[kind] += 1
+        if self._flushing is None:
+            self._flush_soon()
+
+    def flush(self) -> None:
+        """Write what was counted; on the event loop that counts, and at its end."""
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        for (result, reason, transport, lookup), tally in self._tallies.items():
+            counts, seconds = tally.take()
+            checks = sum(counts)
+            if not checks:
+                continue
+            self._checks.labels(result, reason, transport).inc(checks)
+            self._durations.labels(transport).add(counts, seconds)
+            if lookup is not None:
+                self._looked_up[lookup] += checks
+        for kind, lookups in self._looked_up.items():
+            self._lookups.labels(kind).inc(lookups)
+        self._looked_up.clear()
+
+    def _flush_soon(self) -> None:
+        if self._flushing is not None:
+            return
         try:
-            lookups = self._looked_up[kind]
-        except KeyError:
-            lookups = self._looked_up[kind] = self._lookups.labels(kind)
-        lookups.inc()
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+        else:
+            self._flushing = loop.call_later(FLUSH_SECONDS, self.flush)
 
     def cached(self, *, credentials: int, unknown: int) -> None:
         """Note how many entries are in memory."""

@@ -28,6 +28,7 @@ async def open_authsvc(opening: Opening) -> OpenedRole:
         RootKeyError: The root key does not open the keyring.
     """
     stores, stack, metrics = opening.stores, opening.stack, opening.telemetry.auth
+    stack.callback(metrics.flush)  # the last thing: what was answered until then counts
     default, root_key = opening.default_policy, opening.root_key
     sealer = Sealer.unwrap(await stores.keyring.load(), root_key)
     resolver = Resolver(directory=stores.directory, sealer=sealer, metrics=metrics)

@@ -41,6 +41,7 @@ class Part:
     ) -> AsyncIterator["Part"]:
         self.spec = spec
         telemetry.auth.looked_up("hit")
+        telemetry.auth.flush()
         self.events.append("serves")
         try:
             yield self
