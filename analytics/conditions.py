@@ -9,14 +9,16 @@ The fields are those that any of Moesif's libraries knows: ``request.verb``, ``r
 ``request.headers.<name>``, ``request.body.<member>`` and ``response.status``.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Protocol
 
 from analytics.errors import DocumentError
 from analytics.patterns import Pattern, PatternSet
 
 MAX_CONDITIONS = 200  # of one rule
 MAX_PATTERNS = 500  # different ones of all rules: each takes memory
+_MOST_REMEMBERED = 64  # texts of one field
+_LONGEST_REMEMBERED = 32  # characters of one of them
 _HEADERS = "request.headers."
 _BODY = "request.body."
 
@@ -63,16 +65,35 @@ _READERS: Mapping[str, Read] = {
 }
 
 
+# What was found in these is worth remembering: all calls together have few texts there, and none
+# of them is a secret.
+_OF_FEW_TEXTS = frozenset({"request.verb", "response.status"})
+_SEARCH = 1  # what it costs to look into a field
+_PARSE = 20  # and to look into a body, of which the whole has to be read first
+
+
 class Field:
-    """One field, and all expressions that are looked for in it."""
+    """One field, and all expressions that are looked for in it.
 
-    __slots__ = ("_positions", "_read", "_set", "patterns")
+    Attributes:
+        cost: Of looking into it, in units of about a microsecond.
+        patterns: The expressions.
+    """
 
-    def __init__(self, read: Read) -> None:
-        self._read = read
+    __slots__ = ("_positions", "_read", "_remembered", "_search", "cost", "patterns")
+
+    def __init__(self, path: str) -> None:
+        """Prepare for being asked about a field.
+
+        Raises:
+            DocumentError: There is no such field.
+        """
+        self.cost = _PARSE if path.startswith(_BODY) else _SEARCH
+        self._read = _reader(path)
         self._positions: dict[str, int] = {}
+        self._remembered: dict[str, Collection[int]] | None = {} if path in _OF_FEW_TEXTS else None
         self.patterns: list[Pattern] = []
-        self._set = PatternSet(())
+        self._search = PatternSet(()).found_in
 
     def position(self, text: str) -> int:
         """Return which of the field's expressions this one is; it is made one of them.
@@ -87,17 +108,30 @@ class Field:
 
     def join(self) -> None:
         """Prepare for being asked: one search tells of all expressions."""
-        self._set = PatternSet(self.patterns)
+        self._search = PatternSet(self.patterns).found_in
 
     def found_in(self, call: Subject) -> Collection[int]:
         """Return which of the expressions the field of a call has."""
         text = self._read(call)
-        return () if text is None else self._set.found_in(text.encode("utf-8", "replace"))
+        if text is None:
+            return ()
+        if self._remembered is None:
+            return self._search(text.encode("utf-8", "replace")) or ()
+        found = self._remembered.get(text)
+        return self._learn(text, self._remembered) if found is None else found
+
+    def _learn(self, text: str, remembered: dict[str, Collection[int]]) -> Collection[int]:
+        found = tuple(self._search(text.encode("utf-8", "replace")) or ())
+        if len(text) <= _LONGEST_REMEMBERED:
+            if len(remembered) >= _MOST_REMEMBERED:
+                remembered.clear()  # somebody makes them up
+            remembered[text] = found
+        return found
 
 
-T = TypeVar("T")
 Condition = tuple[Field, int]
-Gate = tuple[tuple[Condition, ...], ...]  # any of these groups; none: every call passes
+Group = tuple[Condition, ...]  # all of these
+Gate = tuple[Group, ...]  # any of these; none: every call passes
 
 
 class Fields:
@@ -121,7 +155,7 @@ class Fields:
             raise DocumentError("too many conditions")
         if not all(conditions):
             raise DocumentError("a group without conditions")
-        return tuple(tuple(map(self._condition, group)) for group in conditions)
+        return tuple(tuple(sorted(map(self._condition, group), key=_cost)) for group in conditions)
 
     def join(self) -> None:
         """Prepare for being asked; to be called when every rule was read."""
@@ -134,11 +168,10 @@ class Fields:
             value = str(value)  # a status, most likely
         if not isinstance(path, str) or not isinstance(value, str):
             raise DocumentError("a condition without path and value")
-        read = _reader(path)
         if sum(len(field.patterns) for field in self._by_path.values()) >= MAX_PATTERNS:
             raise DocumentError("too many expressions")
         if path not in self._by_path:
-            self._by_path[path] = Field(read)
+            self._by_path[path] = Field(path)
         field = self._by_path[path]
         return field, field.position(value)
 
@@ -161,32 +194,14 @@ class Look:
 
     def passes(self, gate: Gate) -> bool:
         """Tell whether conditions hold."""
-        return not gate or any(
-            all(position in self.found_in(field) for field, position in group) for group in gate
-        )
+        return not gate or any(map(self._holds, gate))
+
+    def _holds(self, group: Group) -> bool:
+        return all(position in self.found_in(field) for field, position in group)
 
 
-class Gated(Generic[T]):
-    """Things with conditions; those that hold are found without looking at the others."""
-
-    def __init__(self, things: Iterable[tuple[Gate, T]]) -> None:
-        self._things = tuple(things)
-        self._ungated = frozenset(at for at, (gate, _) in enumerate(self._things) if not gate)
-        # By the first condition of each group, which has to hold for the group to hold.
-        self._guarded: dict[Field, dict[int, list[int]]] = {}
-        for at, (gate, _) in enumerate(self._things):
-            for (field, position), *_ in gate:
-                self._guarded.setdefault(field, {}).setdefault(position, []).append(at)
-
-    def passing(self, look: Look) -> list[T]:
-        """Return the things whose conditions hold, in their order."""
-        passing = set(self._ungated)
-        for field, by_position in self._guarded.items():
-            for position in look.found_in(field):
-                for at in by_position.get(position, ()):
-                    if look.passes(self._things[at][0]):
-                        passing.add(at)
-        return [self._things[at][1] for at in sorted(passing)]
+def _cost(condition: Condition) -> int:
+    return condition[0].cost
 
 
 def _reader(path: str) -> Read:

@@ -9,15 +9,15 @@
 4. Before cohorts are known no rule about users or companies is in force.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from analytics.cohorts import NO_VALUES, Cohorts, Memberships, Values
-from analytics.conditions import Gated, Look, Subject
+from analytics.cohorts import NO_VALUES, Cohorts
+from analytics.conditions import Look, Subject
+from analytics.entity_rules import EntityRules, Match
+from analytics.gated import Gated
 from analytics.identify import Identity
 from analytics.rules import Rule, RuleKind
-
-Match = tuple[Rule, Values]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class Rulebook:
         by_kind: dict[RuleKind, list[Rule]] = {kind: [] for kind in RuleKind}
         for rule in rules:
             by_kind[rule.kind].append(rule)
-        self._users = _EntityRules(by_kind[RuleKind.USER])
-        self._companies = _EntityRules(by_kind[RuleKind.COMPANY])
-        self._calls = Gated((rule.gate, rule) for rule in by_kind[RuleKind.CALL])
+        self._users = EntityRules(by_kind[RuleKind.USER])
+        self._companies = EntityRules(by_kind[RuleKind.COMPANY])
+        self._calls = Gated((rule.gate, (rule, NO_VALUES)) for rule in by_kind[RuleKind.CALL])
         self._asks_who = bool(by_kind[RuleKind.USER] or by_kind[RuleKind.COMPANY])
         self.size = sum(map(len, by_kind.values()))
 
@@ -74,32 +74,8 @@ class Rulebook:
             identity = identify()
             matched += self._users.matching(identity.user_id, cohorts.users, look)
             matched += self._companies.matching(identity.company_id, cohorts.companies, look)
-        matched += [(rule, NO_VALUES) for rule in self._calls.passing(look)]
+        matched += self._calls.passing(look)
         return _ruling(matched) if matched else NOTHING
-
-
-class _EntityRules:
-    """The rules about users, or those about companies."""
-
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._all = tuple(rules)
-        self._for_others = tuple(rule for rule in rules if rule.is_for_others)
-        self._for_unknown = tuple(rule for rule in rules if rule.is_for_unknown)
-
-    def matching(
-        self, entity: str | None, cohorts: Mapping[str, Memberships], look: Look
-    ) -> list[Match]:
-        mine = cohorts.get(entity) if entity is not None else None
-        if mine:
-            candidates = [
-                (rule, mine.get(rule.id, NO_VALUES))
-                for rule in self._all
-                if (rule.id in mine) != rule.is_for_others
-            ]
-        else:
-            rules = self._for_unknown if entity is None else self._for_others
-            candidates = [(rule, NO_VALUES) for rule in rules]
-        return [match for match in candidates if look.passes(match[0].gate)]
 
 
 def _ruling(matched: Sequence[Match]) -> Ruling:

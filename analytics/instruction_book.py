@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from analytics.application_id import ApplicationId
 from analytics.backoff import Backoff, Pause, pause
@@ -17,6 +17,21 @@ from analytics.routing import ScopedConfig
 from analytics.rules import RefusesHeader
 
 _Key = tuple[ApplicationId, str]  # and the endpoint: another collector may say something else
+
+
+class Followed(Protocol):
+    """What is kept up to date in the background."""
+
+    @property
+    def current(self) -> Instructions:
+        """What is in force now."""
+
+
+class _Unfollowed:
+    current = NEVER_TOLD
+
+
+_UNFOLLOWED = _Unfollowed()
 
 
 class InstructionBook:
@@ -79,10 +94,13 @@ class InstructionBook:
             else:
                 self._followers[key] = self._start(settings, sharing[0].label)
 
+    def followed(self, config: MoesifConfig) -> Followed:
+        """Return what tells, until the next ``configure``, what is in force for a configuration."""
+        return self._followers.get(_key(config), _UNFOLLOWED)
+
     def instructions(self, config: MoesifConfig) -> Instructions:
         """Return what is in force now for a configuration; never waits."""
-        follower = self._followers.get(_key(config))
-        return NEVER_TOLD if follower is None else follower.current
+        return self.followed(config).current
 
     def notice(self, target: Target, tag: str) -> None:
         """Take note of the tag of its configuration that a collector has told."""

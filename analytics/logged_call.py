@@ -34,16 +34,18 @@ class LoggedCall:
     def route(self) -> str | None:
         """The path as the client sent it, without the query."""
         path = self._path.partition("?")[0]
+        if path.startswith("/"):
+            return path
         _, has_scheme, rest = path.partition("://")  # the absolute form that proxies are sent
         return "/" + rest.partition("/")[2] if has_scheme else path
 
     @property
     def uri(self) -> str | None:
         """The whole of it."""
-        record = self._record
-        if "://" in self._path.partition("?")[0]:
-            return self._path
-        return f"{record.scheme or 'http'}://{record.authority}{self._path}"
+        record, path = self._record, self._path
+        if not path.startswith("/") and "://" in path.partition("?")[0]:
+            return path
+        return f"{record.scheme or 'http'}://{record.authority}{path}"
 
     @property
     def address(self) -> str | None:

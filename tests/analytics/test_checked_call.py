@@ -1,25 +1,29 @@
 from typing import Any
 
 from analytics.checked_call import CheckedCall
-from analytics.record import Verdict
+from authsvc.request import Request
 
 
-def call(**given: Any) -> CheckedCall:
+def call(*, trusts_headers: bool = False, **given: Any) -> CheckedCall:
     plain: dict[str, Any] = {
         "method": "GET",
         "path": "/a?b=c?d",
         "authority": "api.example.com",
-        "headers": (),
-        "body": None,
         "client_address": "203.0.113.7",
-        "verdict": Verdict(),
     }
-    return CheckedCall(**(plain | given))
+    return CheckedCall(Request(**(plain | given)), trusts_headers=trusts_headers)
 
 
 def test_the_route_is_the_path_alone() -> None:
     assert call().route == "/a"
     assert call(path="/").route == "/"
+    assert call(path="http://other/a?b").route == "/a"
+    assert call(path="http://other").route == "/"
+
+
+def test_an_address_in_a_path_is_a_part_of_it() -> None:
+    assert call(path="/to/http://other/a").route == "/to/http://other/a"
+    assert call(path="/to/http://other/a").uri == "http://api.example.com/to/http://other/a"
 
 
 def test_the_uri_is_whole() -> None:
@@ -41,6 +45,7 @@ def test_headers_are_found_by_name_and_repeated_ones_joined() -> None:
     headers = (("a", b"1"), ("b", b"\xff"), ("a", b"2"))
     made = call(headers=headers)
     assert (made.header("a"), made.header("b"), made.header("c")) == ("1,2", "\ufffd", None)
+    assert (made.request_headers["a"], made.request_headers.get("c", "")) == ("1,2", "")
     assert dict(made.request_headers) == {"a": "1,2", "b": "\ufffd"}
 
 

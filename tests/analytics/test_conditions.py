@@ -5,7 +5,7 @@ import pytest
 from analytics.checked_call import CheckedCall
 from analytics.conditions import MAX_CONDITIONS, MAX_PATTERNS, Fields, Look
 from analytics.errors import DocumentError, PatternError
-from analytics.record import Verdict
+from authsvc.request import Request
 
 
 def call(**given: Any) -> CheckedCall:
@@ -14,11 +14,9 @@ def call(**given: Any) -> CheckedCall:
         "path": "/items/1?x=1",
         "authority": "api.example.com",
         "headers": (("x-forwarded-proto", b"https"), ("x-tier", b"a"), ("x-tier", b"b")),
-        "body": None,
         "client_address": "203.0.113.7",
-        "verdict": Verdict(),
     }
-    return CheckedCall(**(plain | given))
+    return CheckedCall(Request(**(plain | given)))
 
 
 def holds(*groups: list[tuple[str, Any]], of: CheckedCall | None = None) -> bool:
@@ -112,17 +110,19 @@ def test_a_field_is_read_once_however_many_rules_ask() -> None:
             Counting.reads += 1
             return super().route
 
-    plain = Counting(
-        method="GET",
-        path="/x",
-        authority=None,
-        headers=(),
-        body=None,
-        client_address=None,
-        verdict=Verdict(),
-    )
+    plain = Counting(Request(method="GET", path="/x"))
     assert not holds(*[[("request.route", f"^/{number}")] for number in range(20)], of=plain)
     assert Counting.reads == 1
+
+
+def test_methods_that_somebody_makes_up_are_told_apart() -> None:
+    fields = Fields()
+    gate = fields.gate([{"conditions": [{"path": "request.verb", "value": "^M1?5$"}]}])
+    fields.join()
+    for _ in range(2):
+        methods = [f"M{number}" for number in range(300)]
+        passed = [each for each in methods if Look(call(method=each)).passes(gate)]
+        assert passed == ["M5", "M15"]
 
 
 def test_expressions_beyond_all_number_are_refused() -> None:

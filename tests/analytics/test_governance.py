@@ -1,31 +1,26 @@
+from functools import partial
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from analytics.app_config import read_app_config
 from analytics.checked_call import CheckedCall
 from analytics.cohorts import Cohorts
 from analytics.governance import NOTHING, Rulebook, Ruling
 from analytics.identify import Identity
-from analytics.record import Verdict
 from analytics.rules import read_rules
+from authsvc.request import Request
+from tests.fakes.plain_rules import in_force
+
+CALL = CheckedCall(Request(method="GET", path="/items"))
 
 
 def rule(rule_id: str, kind: str = "regex", **changes: Any) -> dict[str, Any]:
     response = {"status": 403, "body": {"by": rule_id}}
     return {"_id": rule_id, "type": kind, "block": True, "response": response} | changes
-
-
-def call() -> CheckedCall:
-    return CheckedCall(
-        method="GET",
-        path="/items",
-        authority=None,
-        headers=(),
-        body=None,
-        client_address=None,
-        verdict=Verdict(),
-    )
 
 
 def judge(
@@ -36,7 +31,7 @@ def judge(
 ) -> Ruling:
     compiled, flaws = read_rules(orjson.dumps(rules), refuses_header=lambda _name: False)
     assert flaws == []
-    return Rulebook(compiled).judge(call(), lambda: Identity(user, company), cohorts)
+    return Rulebook(compiled).judge(CALL, lambda: Identity(user, company), cohorts)
 
 
 def blocked_by(ruling: Ruling) -> str | None:
@@ -68,7 +63,7 @@ def test_who_calls_is_asked_only_if_a_rule_wants_to_know() -> None:
         raise AssertionError
 
     compiled, _ = read_rules(orjson.dumps([rule("R")]), refuses_header=lambda _name: False)
-    assert blocked_by(Rulebook(compiled).judge(call(), never, Cohorts())) == "R"
+    assert blocked_by(Rulebook(compiled).judge(CALL, never, Cohorts())) == "R"
 
 
 COHORTS = Cohorts(users={"u": {"U": {"0": "7"}}}, companies={"c": {"C": {}}})
@@ -123,3 +118,71 @@ def test_values_of_the_cohort_are_filled_in() -> None:
 def test_no_repr_shows_a_body() -> None:
     response = {"status": 403, "body": "canary"}
     assert "canary" not in repr(judge(rule("R", response=response)))
+
+
+# What follows is few enough in kind that conditions hold, and fail, in all combinations.
+_EXPRESSIONS = {
+    "request.verb": ["^GET$", "^(?:POST|PUT)$", "P"],
+    "request.route": ["^/v1/", "^/v[12]/items", "items$", ""],
+    "request.uri": ["q=1", r"^http://api\.example\.com/"],
+    "request.ip": [r"^203\.", "7$"],
+    "request.headers.x-plan": ["^free$", "pro", ","],
+    "request.headers.x-none": ["", "x"],
+}
+_CONDITIONS = [
+    {"path": path, "value": value} for path, values in _EXPRESSIONS.items() for value in values
+]
+_ENTITIES = ("a", "b", "c", None)
+_IDS = ("R1", "R2", "R3")  # an id may come twice
+_GROUPS = st.fixed_dictionaries(
+    {"conditions": st.lists(st.sampled_from(_CONDITIONS), min_size=1, max_size=3)}
+)
+_RULES = st.lists(
+    st.fixed_dictionaries(
+        {"_id": st.sampled_from(_IDS), "type": st.sampled_from(["user", "company", "regex"])},
+        optional={
+            "applied_to": st.sampled_from(["matching", "not_matching"]),
+            "applied_to_unidentified": st.booleans(),
+            "regex_config": st.lists(_GROUPS, max_size=3),
+        },
+    ),
+    max_size=12,
+)
+_COHORT = st.lists(st.sampled_from(_IDS), unique=True).map(
+    lambda ids: [{"rules": each} for each in ids]
+)
+_COHORTS = st.fixed_dictionaries(dict.fromkeys(("a", "b"), _COHORT))
+_CONFIGS = st.none() | st.fixed_dictionaries(
+    {"user_rules": _COHORTS, "company_rules": _COHORTS},
+)
+_REQUESTS = st.builds(
+    Request,
+    method=st.sampled_from(["GET", "POST", "PATCH"]),
+    path=st.sampled_from(["/v1/items", "/v2/items?q=1", "/v1/x?items", "/"]),
+    headers=st.sampled_from(
+        [(), (("x-plan", b"free"),), (("x-plan", b"pro"), ("a", b"b"), ("x-plan", b"free"))]
+    ),
+    authority=st.sampled_from(["api.example.com", "other"]),
+    client_address=st.sampled_from(["203.0.113.7", None]),
+)
+_CALLS = st.tuples(_REQUESTS, st.sampled_from(_ENTITIES), st.sampled_from(_ENTITIES))
+
+
+@given(raw=_RULES, config=_CONFIGS, calls=st.lists(_CALLS, min_size=1, max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_the_same_rules_apply_as_if_each_were_looked_at(
+    raw: list[dict[str, Any]],
+    config: dict[str, Any] | None,
+    calls: list[tuple[Request, str | None, str | None]],
+) -> None:
+    rules = [
+        rule | {"name": f"x-{at}", "response": {"headers": {f"x-{at}": "1"}}}
+        for at, rule in enumerate(raw)
+    ]
+    compiled, _ = read_rules(orjson.dumps(rules), refuses_header=lambda _name: False)
+    cohorts = read_app_config(orjson.dumps(config))[0].cohorts if config is not None else None
+    rulebook = Rulebook(compiled)
+    for request, user, company in calls:
+        ruling = rulebook.judge(CheckedCall(request), partial(Identity, user, company), cohorts)
+        expected = in_force(rules, config, request, user=user, company=company)
+        assert [name for name, _ in ruling.headers] == expected

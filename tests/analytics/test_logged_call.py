@@ -11,11 +11,13 @@ def test_the_route_is_what_the_client_asked_without_the_query() -> None:
     assert call(path="/a?b").route == "/a"
     assert call(path="/inner", original_path="/a?b").route == "/a"
     assert call(path="http://host/a?b").route == "/a"
+    assert call(path="/to/http://host/a").route == "/to/http://host/a"
 
 
 def test_the_uri_is_whole() -> None:
     assert call(path="/a?b").uri == "https://api.example.com/a?b"
     assert call(path="http://host/a").uri == "http://host/a"
+    assert call(path="/to/http://host/a").uri == "https://api.example.com/to/http://host/a"
 
 
 def test_the_address_is_envoys_unless_headers_are_trusted() -> None:

@@ -45,7 +45,7 @@ def test_bytes_that_are_no_text_are_searched_as_well() -> None:
 def test_a_set_tells_of_each() -> None:
     patterns = PatternSet([Pattern("(?i)a|b"), Pattern("c"), Pattern(r"\Qa"), Pattern("^$")])
     assert patterns.is_joined
-    found = [set(patterns.found_in(text)) for text in (b"A", b"bc", b"a", b"", b"d")]
+    found = [set(patterns.found_in(text) or ()) for text in (b"A", b"bc", b"a", b"", b"d")]
     assert found == [{0}, {0, 1}, {0, 2}, {3}, set()]
 
 
@@ -53,9 +53,9 @@ def test_a_set_that_is_too_large_is_asked_one_by_one(capfd: pytest.CaptureFixtur
     large = [Pattern(rf"^/{number}(ab{{1,400}}){{1,2}}$") for number in range(130)]
     patterns = PatternSet([*large, Pattern("b$")])
     assert not patterns.is_joined
-    assert set(patterns.found_in(b"/7ab")) == {7, 130}
+    assert patterns.found_in(b"/7ab") == [7, 130]
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_set_of_nothing_finds_nothing() -> None:
-    assert list(PatternSet(()).found_in(b"x")) == []
+    assert not PatternSet(()).found_in(b"x")

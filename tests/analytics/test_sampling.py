@@ -7,18 +7,10 @@ from analytics.app_config import read_app_config
 from analytics.checked_call import CheckedCall
 from analytics.identify import Identity
 from analytics.metrics import SkipReason
-from analytics.record import Verdict
 from analytics.sampling import KEPT, Draw, Sampling
+from authsvc.request import Request
 
-CALL = CheckedCall(
-    method="GET",
-    path="/items",
-    authority=None,
-    headers=(),
-    body=None,
-    client_address=None,
-    verdict=Verdict(),
-)
+CALL = CheckedCall(Request(method="GET", path="/items"))
 RATES = {
     "sample_rate": 50,
     "user_sample_rate": {"u": 20},
