@@ -17,7 +17,8 @@ from sidecar.strict_yaml import shown_name
 
 CONFIG_VARIABLE = "TOLLKEEPER_CONFIG"
 ADMIN_URL_VARIABLE = "TOLLKEEPER_ADMIN_URL"
-_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, ADMIN_URL_VARIABLE})
+# The last one is for the build: see hatch_build.py.
+_NOT_SETTINGS = frozenset({CONFIG_VARIABLE, ADMIN_URL_VARIABLE, "TOLLKEEPER_MYPYC"})
 
 # Kubernetes tells every pod about every Service of its namespace in variables such as
 # TOLLKEEPER_SERVICE_HOST: a Service of our name must not keep us from starting.

@@ -244,6 +244,10 @@ def test_a_file_that_is_given_wins_over_the_one_in_the_environment(tmp_path: Pat
     assert settings.log.level == "error"
 
 
+def test_how_the_program_was_built_is_no_setting() -> None:
+    assert from_environ(MYPYC="1") == from_environ()
+
+
 def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
     assert from_yaml(tmp_path, "# nothing yet\n") == load(config=None, environ={})
 

@@ -16,12 +16,13 @@ from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
 from authsvc.extauthz.fastlane.frame_reader import FrameReader, without_padding
 from authsvc.extauthz.fastlane.frame_shapes import check_priority
 from authsvc.extauthz.fastlane.head import HeadReader, check_trailers
-from authsvc.extauthz.fastlane.hpack import Decoder, Field
+from authsvc.extauthz.fastlane.hpack import Decoder
 from authsvc.extauthz.fastlane.inflow import Inflow
 from authsvc.extauthz.fastlane.lifetime import Lifetime
 from authsvc.extauthz.fastlane.limits import Allowance, Limits
 from authsvc.extauthz.fastlane.numbers import StreamNumbers
 from authsvc.extauthz.fastlane.outbox import Outbox
+from authsvc.extauthz.fastlane.static_table import Field
 from authsvc.extauthz.fastlane.stream import Requests, Stream
 
 _FRAMING: Final = 5  # bytes in front of each gRPC message

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from authsvc.extauthz.fastlane.faults import PROTOCOL_ERROR, StreamFault
-from authsvc.extauthz.fastlane.hpack import Field
+from authsvc.extauthz.fastlane.static_table import Field
 
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
 _NEEDED: Final = (b":method", b":scheme", b":path")

@@ -11,8 +11,7 @@ from typing import Final
 
 from authsvc.extauthz.fastlane.faults import ENHANCE_YOUR_CALM, CompressionError, ConnectionFault
 from authsvc.extauthz.fastlane.huffman import decode as open_huffman
-
-Field = tuple[bytes, bytes]  # name and value
+from authsvc.extauthz.fastlane.static_table import STATIC, Field
 
 TABLE_SIZE: Final = 4096  # bytes; the size before SETTINGS, which is the one that we keep to
 _OVERHEAD: Final = 32  # bytes that each entry counts for beside its text (section 4.1)
@@ -20,36 +19,7 @@ _MAX_INTEGER: Final = 1 << 24  # nothing here is as large
 _REMEMBERED: Final = 16  # blocks
 _REMEMBERED_SIZE: Final = 1024  # bytes of each: those that repeat are short
 
-# Appendix A.
-_STATIC: Final[tuple[Field, ...]] = (
-    (b"", b""),  # there is no index 0
-    (b":authority", b""),
-    (b":method", b"GET"),
-    (b":method", b"POST"),
-    (b":path", b"/"),
-    (b":path", b"/index.html"),
-    (b":scheme", b"http"),
-    (b":scheme", b"https"),
-    *((b":status", status) for status in (b"200", b"204", b"206", b"304", b"400", b"404", b"500")),
-    (b"accept-charset", b""),
-    (b"accept-encoding", b"gzip, deflate"),
-    *(
-        (name, b"")
-        for name in (
-            *(b"accept-language", b"accept-ranges", b"accept", b"access-control-allow-origin"),
-            *(b"age", b"allow", b"authorization", b"cache-control", b"content-disposition"),
-            *(b"content-encoding", b"content-language", b"content-length", b"content-location"),
-            *(b"content-range", b"content-type", b"cookie", b"date", b"etag", b"expect"),
-            *(b"expires", b"from", b"host", b"if-match", b"if-modified-since", b"if-none-match"),
-            *(b"if-range", b"if-unmodified-since", b"last-modified", b"link", b"location"),
-            *(b"max-forwards", b"proxy-authenticate", b"proxy-authorization", b"range"),
-            *(b"referer", b"refresh", b"retry-after", b"server", b"set-cookie"),
-            *(b"strict-transport-security", b"transfer-encoding", b"user-agent", b"vary", b"via"),
-            b"www-authenticate",
-        )
-    ),
-)
-_STATIC_LENGTH: Final = len(_STATIC)
+_STATIC_LENGTH: Final = len(STATIC)
 
 
 class Decoder:
@@ -131,7 +101,7 @@ class Decoder:
 
     def _entry(self, index: int) -> Field:
         if 0 < index < _STATIC_LENGTH:
-            return _STATIC[index]
+            return STATIC[index]
         place = index - _STATIC_LENGTH
         if index == 0 or place >= len(self._entries):
             raise CompressionError("an entry that the table does not have")

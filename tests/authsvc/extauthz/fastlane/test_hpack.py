@@ -5,9 +5,9 @@ from hpack.table import HeaderTable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.extauthz.fastlane import hpack
 from authsvc.extauthz.fastlane.faults import ENHANCE_YOUR_CALM, CompressionError, ConnectionFault
-from authsvc.extauthz.fastlane.hpack import Decoder
+from authsvc.extauthz.fastlane.hpack import TABLE_SIZE, Decoder
+from authsvc.extauthz.fastlane.static_table import STATIC
 
 MAX = 64 * 1024
 # Few names and values, so that the table is used, and some of any bytes.
@@ -21,7 +21,7 @@ def decoder() -> Decoder:
 
 
 def test_the_static_table_is_that_of_the_rfc() -> None:
-    assert hpack._STATIC[1:] == tuple(HeaderTable.STATIC_TABLE)
+    assert STATIC[1:] == tuple(HeaderTable.STATIC_TABLE)
 
 
 @given(
@@ -118,5 +118,5 @@ def test_the_table_stays_within_its_size() -> None:
     for number in range(500):
         ours.decode(encoder.encode([(b"x-a", b"%d" % number)]))
 
-    assert ours._size <= hpack.TABLE_SIZE
-    assert len(ours._entries) <= hpack.TABLE_SIZE // 32
+    assert ours._size <= TABLE_SIZE
+    assert len(ours._entries) <= TABLE_SIZE // 32
