@@ -67,6 +67,9 @@ class AuthMetrics(Protocol):
     def cached(self, *, credentials: int, unknown: int) -> None:
         """So many entries are in memory now."""
 
+    def indexed(self, keys: int) -> None:
+        """So many keys are known to exist, all of them; 0: not all are known."""
+
     def followed(self, *, connected: bool, seq: int) -> None:
         """The change log was read up to ``seq``, or could not be read."""
 
@@ -95,6 +98,9 @@ class NullMetrics:
         """Do nothing."""
 
     def cached(self, *, credentials: int, unknown: int) -> None:
+        """Do nothing."""
+
+    def indexed(self, keys: int) -> None:
         """Do nothing."""
 
     def followed(self, *, connected: bool, seq: int) -> None:

@@ -6,7 +6,8 @@ What callers can rely on:
 2. What was read before a change is never remembered after it: an invalidation also reaches
    look-ups under way.
 3. Identities in memory are good without the store; that a key or a consumer is unknown is believed
-   only while the change log is being read, since it may have been created since.
+   only while the change log is being read, since it may have been created since. So is which keys
+   there are (``authsvc.known_keys``).
 4. At most ``max_waiting`` look-ups are under way; more are refused as an outage, not queued.
 5. Keys that are looked up at the same moment are one question to the store (``authsvc.batches``).
 """
@@ -23,6 +24,7 @@ from authsvc.cache import BoundedMap, CredentialCache
 from authsvc.decision import Identity
 from authsvc.errors import KeyringError, RootKeyError
 from authsvc.flights import Flights
+from authsvc.known_keys import KnownKeys
 from authsvc.metrics import AuthMetrics
 from authsvc.sealing import Sealer
 from authsvc.store import Directory, KnownConsumer, KnownCredential
@@ -83,6 +85,8 @@ class Resolver:
         self._credential_flights = Flights[bytes, Identity | None](max_waiting)
         self._consumer_flights = Flights[str, KnownConsumer | None](max_waiting)
         self.freshness: Freshness | None = None
+        #: Which keys exist, if that is known ahead; to be set before the change log is followed.
+        self.known_keys: KnownKeys | None = None
         self.reload_keyring: Callable[[], Awaitable[None]] | None = None
         self._reloaded_at = float("-inf")
 
@@ -105,7 +109,7 @@ class Resolver:
         if identity is not None:
             self._metrics.looked_up("hit")
             return identity
-        if self._cache.is_unknown(digest) and self._is_fresh:
+        if self._is_fresh and self._is_unknown(digest):
             self._metrics.looked_up("known_unknown")
             return None
         raise NotInMemoryError(key=key)
@@ -154,6 +158,8 @@ class Resolver:
         """Forget what is known of one blind index."""
         self._credential_flights.abandon(digest)
         self._cache.forget_digest(digest)
+        if self.known_keys is not None:
+            self.known_keys.note(digest)
 
     def forget_credential(self, digest: bytes, consumer_id: str | None) -> None:
         """Forget what is known of one credential.
@@ -178,6 +184,8 @@ class Resolver:
         self._credential_flights.abandon_all()
         self._forget_consumers()
         self._cache.clear()
+        if self.known_keys is not None:
+            self.known_keys.forget()
 
     async def close(self) -> None:
         """Cancel what is under way."""
@@ -188,6 +196,11 @@ class Resolver:
     @property
     def _is_fresh(self) -> bool:
         return self.freshness is not None and self.freshness.is_fresh
+
+    def _is_unknown(self, digest: bytes) -> bool:
+        if self._cache.is_unknown(digest):
+            return True
+        return self.known_keys is not None and self.known_keys.exclude(digest)
 
     async def _look_up(self, digest: bytes, key: ApiKey) -> Identity | None:
         found = await self._find_credential(digest, key)

@@ -97,6 +97,11 @@ class Sealer:
         return self._blind_index.digest(key.reveal())
 
     @property
+    def index_key_id(self) -> str | None:
+        """The id of the index key that digests."""
+        return self._index_key_id
+
+    @property
     def changes_index(self) -> bool:
         """Whether rows may be found by more than one index key."""
         return bool(self._others)

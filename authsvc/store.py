@@ -9,6 +9,7 @@ A *seq* is a position in the change log: it grows with every write, in commit or
 for a reader.  The log is the truth about what changed; a hint only says "look now".
 """
 
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
@@ -140,6 +141,19 @@ class Directory(Protocol):
         """Return the consumer with this id if it looks like one, else with this username."""
 
 
+class DigestListing(Protocol):
+    """Which blind indexes there are, for a worker that wants to know them all."""
+
+    async def page(self, start: int, *, size: int) -> "array[int]":
+        """Return what stands for the next digests, those of expired credentials included.
+
+        That is their first eight bytes as a number. In order, from ``start`` on, ``size`` of them
+        or less if there are no more. A page has every credential that was there when it was asked
+        for; of several that begin alike it may have one. What is no digest of 32 bytes is not
+        listed.
+        """
+
+
 EntityName = Literal[
     "consumers", "credentials", "acls", "services", "routes", "plugins", "tokens", "keyring"
 ]
@@ -255,6 +269,10 @@ class Stores(Protocol):
     @property
     def directory(self) -> Directory:
         """What a worker looks up."""
+
+    @property
+    def digests(self) -> DigestListing:
+        """Which keys there are."""
 
     @property
     def changes(self) -> ChangeFeed:

@@ -80,6 +80,12 @@ class AuthCounters:
             multiprocess_mode="livesum",
             registry=registry,
         )
+        self._indexed = Gauge(
+            "tollkeeper_known_keys",
+            "Keys that the process with the fewest knows to exist; 0: it asks the database.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self._database = Gauge(
             "tollkeeper_database_up",
             "Whether every process reached the database when it last tried.",
@@ -159,6 +165,10 @@ class AuthCounters:
         """Note how many entries are in memory."""
         self._entries.labels("credential").set(credentials)
         self._entries.labels("unknown").set(unknown)
+
+    def indexed(self, keys: int) -> None:
+        """Note how many keys are known to exist."""
+        self._indexed.set(keys)
 
     def followed(self, *, connected: bool, seq: int) -> None:
         """Note how far the change log was read, or that it could not be."""

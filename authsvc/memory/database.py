@@ -7,6 +7,7 @@ from authsvc import kinds
 from authsvc.entities import Entity
 from authsvc.memory.applied_board import MemoryAppliedBoard
 from authsvc.memory.change_log import MemoryChangeLog
+from authsvc.memory.digest_listing import MemoryDigestListing
 from authsvc.memory.directory import MemoryDirectory
 from authsvc.memory.keyring_store import MemoryKeyringStore
 from authsvc.memory.rotation_store import MemoryRotationStore
@@ -46,6 +47,7 @@ class MemoryDatabase:
         self.directory = MemoryDirectory(
             consumers=self.consumers, credentials=self.credentials, acls=self.acls
         )
+        self.digests = MemoryDigestListing(credentials=self.credentials)
         self.board = MemoryAppliedBoard(clock=clock)
         self.keyring = MemoryKeyringStore(log=self.changes, credentials=self.credentials)
         self.rotation = MemoryRotationStore(

@@ -12,6 +12,7 @@ from authsvc.postgres.bulk_table import PostgresBulkTable
 from authsvc.postgres.change_hints import ChangeHints
 from authsvc.postgres.change_log import ChangeLog
 from authsvc.postgres.connections import Connections, connect
+from authsvc.postgres.digest_listing import PostgresDigestListing
 from authsvc.postgres.directory import PostgresDirectory
 from authsvc.postgres.entity_store import PostgresEntityStore
 from authsvc.postgres.keyring_store import PostgresKeyringStore
@@ -54,6 +55,7 @@ class Database:
         self.tokens = store(kinds.TOKENS)
         self.audit = PostgresAuditTrail(connections=connections)
         self.directory = PostgresDirectory(connections=connections)
+        self.digests = PostgresDigestListing(connections=connections)
         self.board = PostgresAppliedBoard(connections=connections)
         self.keyring = PostgresKeyringStore(connections=connections, log=self.changes)
         self.rotation = PostgresRotationStore(connections=connections, log=self.changes)

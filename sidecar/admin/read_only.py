@@ -85,6 +85,7 @@ class ReadOnlyStores:
         self.tokens = ReadOnlyStore(stores.tokens)
         self.audit = stores.audit
         self.directory = stores.directory
+        self.digests = stores.digests
         self.changes = stores.changes
         self.board = stores.board
         self.keyring = stores.keyring

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from authsvc.authenticator import Authenticator
 from authsvc.follower import Follower
+from authsvc.known_keys import KnownKeys
 from authsvc.policy import PolicyBook
 from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
@@ -56,10 +57,19 @@ async def open_authsvc(opening: Opening) -> OpenedRole:
     )
     resolver.freshness = follower
     resolver.reload_keyring = reload_keyring
+    resolver.known_keys = _known_keys(opening, sealer)
     await stack.enter_async_context(follower.following())
+    if resolver.known_keys is not None:
+        await stack.enter_async_context(resolver.known_keys.loading())
     await stack.enter_async_context(rules.following())
     await _serve_checks(opening, authenticator)
     return OpenedRole({"database": lambda: follower.is_fresh})
+
+
+def _known_keys(opening: Opening, sealer: Sealer) -> KnownKeys | None:
+    if opening.declared is not None:
+        return None  # all keys are in this process already
+    return KnownKeys(listing=opening.stores.digests, sealer=sealer, metrics=opening.telemetry.auth)
 
 
 async def _serve_checks(opening: Opening, authenticator: Authenticator) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +13,12 @@ from authsvc.apikey import ApiKey
 from authsvc.cache import CredentialCache
 from authsvc.decision import Identity
 from authsvc.errors import KeyringError, StoreUnavailableError
+from authsvc.known_keys import KnownKeys
 from authsvc.memory import MemoryDatabase
 from authsvc.metrics import NullMetrics
 from authsvc.resolver import MAX_KEY_LENGTH, Resolver
 from authsvc.store import KnownCredential
+from tests.deadline import eventually
 from tests.fakes.found_credential import find_credential
 from tests.fakes.issuer import Issuer, make_sealer
 from tests.fakes.slow_directory import SlowDirectory
@@ -108,6 +110,47 @@ async def test_that_a_key_is_unknown_is_not_believed_while_the_log_is_not_read(
     bench.fresh.is_fresh = False
     await bench.issuer.add_key(await bench.issuer.add_consumer("eve"), "bad")
     assert await bench.resolver.find(ApiKey(b"bad")) is not None
+
+
+@pytest.fixture
+async def knowing(bench: Bench) -> AsyncIterator[Bench]:
+    """A resolver that knows which keys there are."""
+    known = KnownKeys(
+        listing=bench.database.digests, sealer=bench.sealer, metrics=bench.metrics, doubts=0
+    )
+    bench.resolver.known_keys = known
+    async with known.loading():
+        await eventually(lambda: known.are_loaded, "the keys to be known")
+        yield bench
+
+
+async def test_a_key_that_does_not_exist_is_refused_without_the_store(knowing: Bench) -> None:
+    for number in range(100):
+        assert await knowing.resolver.find(ApiKey(b"bad-%d" % number)) is None
+    assert knowing.directory.asked == 0
+    assert knowing.metrics.lookups == {"known_unknown": 100}
+    assert await knowing.resolver.find(KEY) is not None
+
+
+async def test_which_keys_there_are_is_not_believed_while_the_log_is_not_read(
+    knowing: Bench,
+) -> None:
+    knowing.fresh.is_fresh = False
+    await knowing.issuer.add_key(await knowing.issuer.add_consumer("eve"), "bad")
+    assert await knowing.resolver.find(ApiKey(b"bad")) is not None
+
+
+async def test_a_key_that_is_told_of_is_asked_of_the_store(knowing: Bench) -> None:
+    made = await knowing.issuer.add_key(await knowing.issuer.add_consumer("eve"), "bad")
+    assert await knowing.resolver.find(ApiKey(b"bad")) is None
+    knowing.resolver.forget_credential(made.digest, made.consumer_id)
+    assert await knowing.resolver.find(ApiKey(b"bad")) is not None
+
+
+async def test_with_everything_it_is_forgotten_which_keys_there_are(knowing: Bench) -> None:
+    await knowing.issuer.add_key(await knowing.issuer.add_consumer("eve"), "bad")
+    knowing.resolver.forget_all()
+    assert await knowing.resolver.find(ApiKey(b"bad")) is not None
 
 
 async def test_nothing_is_believed_to_be_unknown_before_there_is_a_follower(bench: Bench) -> None:

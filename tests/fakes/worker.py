@@ -1,18 +1,27 @@
 """What a worker consists of, put together on any stores, and a link to them that can be cut."""
 
 import time
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from authsvc.authenticator import Authenticator
 from authsvc.errors import StoreUnavailableError
 from authsvc.follower import Follower
+from authsvc.known_keys import KnownKeys
 from authsvc.metrics import AuthMetrics, NullMetrics
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
-from authsvc.store import Changes, Directory, KnownConsumer, KnownCredential, Stores
+from authsvc.store import (
+    Changes,
+    DigestListing,
+    Directory,
+    KnownConsumer,
+    KnownCredential,
+    Stores,
+)
 
 _PATIENCE = 60.0  # seconds: who holds an answer back decides when it comes
 
@@ -45,6 +54,18 @@ class LinkedDirectory:
         self.asked += 1
         self._link.cross()
         return await self._directory.find_consumer(reference)
+
+
+class LinkedListing:
+    """A ``DigestListing`` behind a link."""
+
+    def __init__(self, listing: DigestListing, link: Link) -> None:
+        self._listing = listing
+        self._link = link
+
+    async def page(self, start: int, *, size: int) -> "array[int]":
+        self._link.cross()
+        return await self._listing.page(start, size=size)
 
 
 class LinkedFeed:
@@ -87,6 +108,7 @@ class Worker:
     follower: Follower
     directory: LinkedDirectory
     link: Link
+    known_keys: KnownKeys | None
 
 
 def make_worker(
@@ -98,8 +120,13 @@ def make_worker(
     default: KeyAuthConfig | None = KeyAuthConfig(),  # noqa: B008 - frozen
     directory: Directory | None = None,
     metrics: AuthMetrics = NullMetrics(),  # noqa: B008 - has no state
+    listing: DigestListing | None = None,
+    doubts: int = 0,
 ) -> Worker:
-    """Put a worker together; it knows nothing before its follower has caught up."""
+    """Put a worker together; it knows nothing before its follower has caught up.
+
+    With a listing it also knows which keys there are, while ``known_keys.loading()`` lasts.
+    """
     link = Link()
     linked = LinkedDirectory(directory or database.directory, link)
     resolver = Resolver(directory=linked, sealer=sealer, metrics=metrics, patience=_PATIENCE)
@@ -125,4 +152,15 @@ def make_worker(
         monotonic=monotonic,
     )
     resolver.freshness = follower
-    return Worker(authenticator, resolver, follower, linked, link)
+    if listing is not None:
+        resolver.known_keys = KnownKeys(
+            listing=LinkedListing(listing, link),
+            sealer=sealer,
+            metrics=metrics,
+            page=2,
+            doubts=doubts,
+            rest=0,
+            retry=0,
+            monotonic=monotonic,
+        )
+    return Worker(authenticator, resolver, follower, linked, link, resolver.known_keys)
