@@ -11,7 +11,7 @@ from sidecar.settings_fields import PREFIX
 from sidecar.telemetry import DIRECTORY_VARIABLE
 
 # -P: whatever lies in the working directory is not a module of ours.
-WORKER_COMMAND = (sys.executable, "-P", "-m", "sidecar.worker")
+WORKER_COMMAND = (sys.executable, "-P", "-m", "sidecar.role_process")
 
 
 class Child:

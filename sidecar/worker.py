@@ -1,4 +1,4 @@
-"""One role in a process of its own: ``python -m sidecar.worker DESCRIPTOR``, run by the supervisor.
+"""One role in a process of its own, run by the supervisor; ``sidecar.role_process`` starts it.
 
 What the supervisor can rely on:
 
@@ -13,7 +13,6 @@ import ctypes
 import os
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +35,7 @@ _CHECK_SECONDS = 2.0
 ORPHAN_SECONDS = max(DRAIN_SECONDS.values()) + 2.0
 _PR_SET_PDEATHSIG = 1
 
-_log = structlog.get_logger("sidecar.worker")  # __name__ is __main__ in a child
+_log = structlog.get_logger(__name__)
 
 
 class RunningRole(Protocol):
@@ -195,9 +194,3 @@ def _watch_parent(descriptor: int, stop: Stop, orphan_seconds: float) -> None:
 def _die_with_parent() -> None:
     # The second leash beside the control socket, and there before it is read.
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
-if __name__ == "__main__":
-    from sidecar.app import open_role as _open_role
-
-    sys.exit(main(sys.argv[1:], open_role=_open_role))

@@ -32,6 +32,11 @@ class MoesifRules:
         self._wanted = asyncio.Event()
         self._governance: Governance | None = None
 
+    @property
+    def is_following(self) -> bool:
+        """Whether there was a plugin, so that rules are followed."""
+        return self._governance is not None
+
     def annotation_of(self, plugin: Plugin) -> AnnotationRules | None:
         """Return what a plugin wants to be told of requests; from its first one on, follow rules.
 
