@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # A name no other environment variable of yours is likely to carry.
 ARGS   ?=
 
-.PHONY: demo test lint proto bench lock clean
+.PHONY: demo test lint proto compiled bench lock clean
 
 demo: $(VENV)/.demo ## The whole product on this machine; ARGS="--envoy-port 9000" passes flags on
 	exec $(BIN)/tollkeeper demo $(ARGS)
@@ -25,7 +25,14 @@ lint: $(VENV)/.dev ## Style, types and import contracts
 proto: $(VENV)/.dev ## Compile proto/*.proto into the packages that speak them
 	PATH="$(CURDIR)/$(BIN):$$PATH" proto/compile.sh
 
-bench: $(VENV)/.dev ## Measure; prints a table (see bench/README.md)
+compiled: $(VENV)/.dev ## The product with its hot path compiled, in build/compiled; takes a C compiler
+	rm -rf build/compiled.new
+	TOLLKEEPER_MYPYC=1 $(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation --no-index --target build/compiled.new .
+	rm -rf build/compiled
+	mv build/compiled.new build/compiled
+
+bench: $(VENV)/.dev ## Measure; prints tables, draws a plot (see bench/README.md)
+	$(BIN)/python -m bench.compiled || $(MAKE) compiled || echo "going on without the compiled build"
 	$(BIN)/python -m bench $(ARGS)
 	$(BIN)/python -m bench.analytics $(ARGS)
 

@@ -2,11 +2,28 @@
 
 from dataclasses import dataclass
 
+from authsvc.extauthz.http import CLIENT_ADDRESS_HEADER, ROUTE_HEADER, SERVICE_HEADER
 from authsvc.extauthz.pb import extauthz_pb2 as pb
 
 KEYS = 10_000  # consumers with one key each, in every contender
 ASKED = 1_000  # of them are asked for, in turn: more than one hot key, as in life
 METHOD = "/envoy.service.auth.v3.Authorization/Check"
+AUTHORITY = "api.example.com"
+PATH = "/v1/items/42?page=3&limit=20"
+KEY_HEADER = "apikey"
+ROUTE, SERVICE = "items", "catalogue"
+CLIENT_HEADERS = {
+    "user-agent": "example-client/1.2.3 (linux)",
+    "accept": "application/json",
+}
+# What Envoy sends with each check beside what HTTP/2 asks for.
+GRPC_HEADERS = {
+    "te": "trailers",
+    "content-type": "application/grpc",
+    "grpc-timeout": "1000m",
+    "x-envoy-internal": "true",
+    "x-forwarded-for": "192.0.2.20",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +51,45 @@ def callers() -> list[Caller]:
     ]
 
 
+def asked_callers() -> list[Caller]:
+    """Return the callers that are asked for."""
+    return callers()[:: KEYS // ASKED]
+
+
 def requests() -> list[bytes]:
     """Return the serialized CheckRequests of the callers that are asked for."""
-    step = KEYS // ASKED
-    return [check_request(caller.key) for caller in callers()[::step]]
+    return [check_request(caller.key) for caller in asked_callers()]
+
+
+def client_headers(key: str | None = None) -> dict[str, str]:
+    """Return the headers that a client sends to Envoy with a key, the first caller's if none."""
+    return {**CLIENT_HEADERS, KEY_HEADER: key or callers()[0].key}
+
+
+def check_headers() -> dict[str, str]:
+    """Return the headers with which Envoy asks about a request over HTTP."""
+    return {
+        KEY_HEADER: callers()[0].key,
+        "accept": CLIENT_HEADERS["accept"],
+        ROUTE_HEADER: ROUTE,
+        SERVICE_HEADER: SERVICE,
+        CLIENT_ADDRESS_HEADER: "192.0.2.10",
+        "x-envoy-internal": "true",
+        "x-envoy-expected-rq-timeout-ms": "1000",
+        "x-forwarded-for": "192.0.2.10",
+        "x-request-id": "5f0f5f6a-7d0b-4d2c-9b7e-2d1f3c4b5a69",
+    }
 
 
 def check_request(key: str) -> bytes:
     """Return a CheckRequest as Envoy 1.40 sends it with ``encode_raw_headers: true``."""
     headers = {
-        ":authority": "api.example.com",
-        ":path": "/v1/items/42?page=3&limit=20",
+        ":authority": AUTHORITY,
+        ":path": PATH,
         ":method": "GET",
         ":scheme": "http",
-        "user-agent": "example-client/1.2.3 (linux)",
-        "accept": "application/json",
-        "apikey": key,
+        **CLIENT_HEADERS,
+        KEY_HEADER: key,
         "x-forwarded-for": "192.0.2.10",
         "x-forwarded-proto": "http",
         "x-envoy-internal": "true",
@@ -72,7 +112,7 @@ def check_request(key: str) -> bytes:
     http.header_map.headers.extend(
         pb.HeaderValue(key=name, raw_value=value.encode()) for name, value in headers.items()
     )
-    attributes.context_extensions.update(route="items", service="catalogue")
+    attributes.context_extensions.update(route=ROUTE, service=SERVICE)
     attributes.metadata_context.SetInParent()
     attributes.route_metadata_context.SetInParent()
     return request.SerializeToString()

@@ -2,17 +2,19 @@
 
 from bench.traffic import Caller
 
+IDENTITY = (
+    "x-consumer-id",
+    "x-consumer-username",
+    "x-consumer-custom-id",
+    "x-credential-identifier",
+)
 BODY = '{"message":"Unauthorized"}'
 
 
 def allow_headers(caller: Caller) -> dict[str, str]:
     """Return the headers that tell the upstream who calls."""
-    return {
-        "x-consumer-id": caller.consumer_id,
-        "x-consumer-username": caller.username,
-        "x-consumer-custom-id": caller.custom_id,
-        "x-credential-identifier": caller.credential_id,
-    }
+    values = (caller.consumer_id, caller.username, caller.custom_id, caller.credential_id)
+    return dict(zip(IDENTITY, values, strict=True))
 
 
 def allow_metadata(

@@ -8,12 +8,12 @@ import uvloop
 
 from bench.contenders.plain import allowed
 from bench.contenders.serving import announce_and_wait, run
-from bench.traffic import METHOD, callers
+from bench.traffic import AUTHORITY, METHOD, ROUTE, SERVICE, callers
 
 
 async def serve() -> None:
     """Serve until standard input ends."""
-    names = {"route": "items", "service": "catalogue", "authority": "api.example.com"}
+    names = {"route": ROUTE, "service": SERVICE, "authority": AUTHORITY}
     answer = allowed(callers()[0], names).SerializeToString()
 
     async def check(request: bytes, context: object) -> bytes:  # noqa: ARG001 - grpc.aio's signature

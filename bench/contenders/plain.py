@@ -6,6 +6,7 @@ spared what a real one needs: keys are in clear, nothing expires, nothing is cou
 
 import asyncio
 
+import grpc
 import grpc.aio
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.service.auth.v3 import external_auth_pb2_grpc
@@ -22,8 +23,9 @@ from google.rpc.status_pb2 import Status
 from authsvc.identity_headers import headers_to_remove
 from bench.contenders.answers import BODY, allow_headers, allow_metadata
 from bench.contenders.serving import announce_and_wait, run
-from bench.traffic import Caller, callers
+from bench.traffic import KEY_HEADER, Caller, callers
 
+_SERVING = b"\x08\x01"  # a grpc.health.v1.HealthCheckResponse
 _OVERWRITE = HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 
 
@@ -36,7 +38,7 @@ class Authorization(external_auth_pb2_grpc.AuthorizationServicer):
     async def Check(self, request: CheckRequest, context: object) -> CheckResponse:  # noqa: ARG002, N802 - the stub's signature
         http = request.attributes.request.http
         headers = {header.key: header.raw_value for header in http.header_map.headers}
-        caller = self._callers.get(headers.get("apikey", b"").decode())
+        caller = self._callers.get(headers.get(KEY_HEADER, b"").decode())
         names = {**request.attributes.context_extensions, "authority": http.host}
         return allowed(caller, names) if caller else denied()
 
@@ -55,7 +57,7 @@ def allowed(caller: Caller, names: dict[str, str]) -> CheckResponse:
                 )
                 for name, value in headers.items()
             ],
-            headers_to_remove=headers_to_remove(headers),
+            headers_to_remove=[*headers_to_remove(headers), KEY_HEADER],
         ),
         dynamic_metadata=metadata,
     )
@@ -69,10 +71,21 @@ def denied() -> CheckResponse:
     )
 
 
+def always_healthy() -> grpc.GenericRpcHandler:
+    """Return what answers the health checks of the Envoy configuration that all are asked by."""
+
+    async def check(request: bytes, context: object) -> bytes:  # noqa: ARG001 - grpc.aio's signature
+        return _SERVING
+
+    handlers = {"Check": grpc.unary_unary_rpc_method_handler(check)}
+    return grpc.method_handlers_generic_handler("grpc.health.v1.Health", handlers)
+
+
 async def serve() -> None:
     """Serve until standard input ends."""
     server = grpc.aio.server()
     external_auth_pb2_grpc.add_AuthorizationServicer_to_server(Authorization(), server)
+    server.add_generic_rpc_handlers((always_healthy(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     await announce_and_wait(port)

@@ -1,22 +1,24 @@
-"""One of Tollkeeper's gRPC faces and everything behind it, on stores in memory.
+"""One of Tollkeeper's faces and everything behind it, on stores in memory.
 
 The key is digested, found, and followed through the change log as in production, and checks are
-counted as in a supervisor's child; the first look-up of each key opens its ciphertext. Only
-Postgres is missing: a warm worker does not ask it.
+counted as in a supervisor's child; the first look-up of each key opens its ciphertext. A plugin of
+the service says what applies, and that keys are hidden. Only Postgres is missing: a warm worker
+does not ask it.
+
+Arguments: the face, and ``compiled`` where only a compiled build will do.
 """
 
 import sys
 import time
 import uuid
+from importlib import import_module
 
 import uvloop
 
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
 from authsvc.blind_index import BlindIndex
-from authsvc.entities import Consumer
-from authsvc.extauthz import grpc
-from authsvc.extauthz.fastlane import face as fastlane
+from authsvc.entities import Consumer, Plugin, Service
 from authsvc.follower import Follower
 from authsvc.keyring import Keyring, generate_key
 from authsvc.memory.database import MemoryDatabase
@@ -25,24 +27,39 @@ from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
 from bench.contenders.serving import announce_and_wait, run
-from bench.traffic import callers
+from bench.traffic import SERVICE, callers
 from sidecar.telemetry import Telemetry
 
 _DEFAULT = KeyAuthConfig()
-_FACES = {"grpcio": grpc.serve, "fastlane": fastlane.serve}
+# Imported when chosen: what one does not need is not to count as its memory.
+_FACES = {
+    "grpcio": "authsvc.extauthz.grpc",
+    "fastlane": "authsvc.extauthz.fastlane.face",
+    "http": "authsvc.extauthz.http",
+}
+_ENGINE = "authsvc.extauthz.fastlane.connection"
+_SERVICE_ID = "a0000000-0000-4000-8000-000000000000"
+_PLUGIN_ID = "b0000000-0000-4000-8000-000000000000"
 
 
 async def fill(database: MemoryDatabase, sealer: Sealer) -> None:
-    """Store the consumers and their keys."""
+    """Store the service with its plugin, the consumers and their keys."""
     now = int(time.time())
+    times = {"created_at": now, "updated_at": now}
+    await database.services.insert(
+        Service(id=_SERVICE_ID, name=SERVICE, host="upstream.example.com", **times)
+    )
+    config = {"hide_credentials": True}
+    await database.plugins.insert(
+        Plugin(id=_PLUGIN_ID, name="key-auth-enc", service_id=_SERVICE_ID, config=config, **times)
+    )
     for caller in callers():
         await database.consumers.insert(
             Consumer(
                 id=caller.consumer_id,
-                created_at=now,
-                updated_at=now,
                 username=caller.username,
                 custom_id=caller.custom_id,
+                **times,
             )
         )
         credential = sealer.seal(
@@ -56,7 +73,10 @@ async def fill(database: MemoryDatabase, sealer: Sealer) -> None:
 
 async def serve() -> None:
     """Serve until standard input ends, on what the first argument names."""
-    face = _FACES[sys.argv[1]]
+    name, *build = sys.argv[1:]
+    if build and not str(import_module(_ENGINE).__file__).endswith(".so"):
+        raise SystemExit("the fast lane here is not compiled")
+    face = import_module(_FACES[name]).serve
     database = MemoryDatabase()
     sealer = Sealer(
         keyring=Keyring({"benchkey": generate_key()}, active="benchkey"),
