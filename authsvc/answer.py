@@ -11,6 +11,8 @@ from authsvc.annotation import NOTHING, Annotation
 from authsvc.authenticator import Authenticator
 from authsvc.decision import Allow, Decision, Deny, DenyReason, Identity
 from authsvc.denial import Denial, render
+from authsvc.edge_cache import FIELD as EDGE_CACHE
+from authsvc.edge_cache import lease_of
 from authsvc.governance import NO_RULING, Ruling, govern
 from authsvc.identity_headers import MAX_VALUE_LENGTH, headers_to_remove, headers_to_set
 from authsvc.request import Request
@@ -64,7 +66,10 @@ def answer_to(decision: Decision, request: Request, authenticator: Authenticator
     """Return the answer to a request that was decided about, with all that goes with it."""
     annotation = authenticator.annotate(request, decision)
     ruling = govern(authenticator.governance, request, decision, annotation)
-    return answer(decision, request, annotation, ruling)
+    answered = answer(decision, request, annotation, ruling)
+    if isinstance(answered, Allowed) and isinstance(decision, Allow):
+        _lease(answered, decision, request, authenticator)
+    return answered
 
 
 def answer(
@@ -88,6 +93,21 @@ def answer(
     metadata = _metadata(kind, decision.reason, identity, request)
     _annotate(metadata, annotation)
     return Refused(metadata, _telling(render(decision, request), annotation), kind)
+
+
+def _lease(
+    answered: Allowed, decision: Allow, request: Request, authenticator: Authenticator
+) -> None:
+    lease = lease_of(
+        decision,
+        request,
+        policies=authenticator.policies,
+        governance=authenticator.governance,
+        set_headers=answered.headers_to_set,
+        removed_headers=answered.headers_to_remove,
+    )
+    if lease is not None:
+        answered.metadata[EDGE_CACHE] = lease
 
 
 def _blocked(decision: Allow, request: Request, annotation: Annotation, ruling: Ruling) -> Refused:

@@ -31,6 +31,7 @@ _REFUSED = frozenset(
         *("anonymous", "authority", "blocked_by", "company_id", "consumer_id", "credential_id"),
         *(
             "custom_id",
+            "edge_cache",
             "reason",
             "result",
             "route",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from authsvc.annotation_rules import NOTHING_WANTED, AnnotationRules
+from authsvc.edge_cache_option import check_edge_cache, read_edge_cache
 from authsvc.entities import Plugin, Route, Service
 from authsvc.errors import PolicyError
 
@@ -37,6 +38,7 @@ class KeyAuthConfig:
     key_in_cookie: bool = False
     key_in_bearer: bool = False  # `Authorization: Bearer <key>`, where no name has a value
     key_format: str | None = None  # `prefixed`: refuse ill-formed prefixed keys without a look-up
+    edge_cache: int = 0  # seconds in which Envoy may let a key through again unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def parse_key_auth(config: Mapping[str, Any]) -> KeyAuthConfig:
         if problem:
             problems[name] = problem
         else:
-            values[name] = tuple(value) if name == "key_names" else value
+            values[name] = _READERS[name](value) if name in _READERS else value
     if problems:
         raise PolicyError(problems)
     return KeyAuthConfig(**values)
@@ -149,6 +151,11 @@ _KEY_AUTH_CHECKS = {
     "key_in_cookie": _check_bool,
     "key_in_bearer": _check_bool,
     "key_format": _check_key_format,
+    "edge_cache": check_edge_cache,
+}
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "key_names": tuple,
+    "edge_cache": read_edge_cache,
 }
 
 

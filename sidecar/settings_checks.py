@@ -252,6 +252,8 @@ def _check_default_plugin(settings: Settings) -> None:
         name, why = next(iter(error.fields.items()))
         while isinstance(why, list | tuple):  # one entry an element, null where it is right
             why = next(filter(None, why))
+        if isinstance(why, dict):  # of a record, one entry a member
+            why = "; ".join(f"{shown_name(member)}: {each}" for member, each in why.items())
         shown = shown_name(name)
         text = _without_values(str(why), (config or {}).get(name))
         raise SettingsError(f"{FIELDS['authsvc.default_plugin'].name}.{shown}: {text}") from None

@@ -7,11 +7,12 @@ from typing import Any
 from analytics.config_checks import MAX_METADATA
 from analytics.config_fields import CONFIG_FIELDS, ConfigField
 from analytics.config_kinds import FieldKind
+from authsvc.edge_cache_option import DEFAULT_TTL, LONGEST_TTL
 from authsvc.policy import ACL, KEY_AUTH, KEY_AUTH_NAMES, KEY_FORMATS
 from sidecar.admin import text_checks
 from sidecar.admin.containers import Document, Field, ListOf, Record
 from sidecar.admin.entity_checks import AtLeastOneOf, ExactlyOneOf
-from sidecar.admin.kinds import Boolean, InvalidValueError, Kind, Number, Text
+from sidecar.admin.kinds import Boolean, Integer, InvalidValueError, Kind, Number, Text
 from sidecar.admin.schema import Variant
 
 MOESIF = "moesif"
@@ -24,6 +25,17 @@ def _switch(doc: str, *, default: bool) -> Field:
     return Field(kind=Boolean(), required=True, default=default, doc=doc)
 
 
+_EDGE_CACHE = Record(
+    {
+        "enabled": _switch("Whether Envoy may.", default=True),
+        "ttl": Field(
+            kind=Integer(between=(0, LONGEST_TTL)),
+            required=True,
+            default=DEFAULT_TTL,
+            doc="For how many seconds; a revoked key is let through for as long. 0: not at all.",
+        ),
+    }
+)
 _KEY_AUTH_FIELDS = {
     "key_names": Field(
         kind=ListOf(elements=Text(checks=(text_checks.header_name,))),
@@ -51,6 +63,10 @@ _KEY_AUTH_FIELDS = {
     "key_format": Field(
         kind=Text(one_of=KEY_FORMATS),
         doc="`prefixed`: keys are generated with a prefix and a checksum, and wrong ones refused.",
+    ),
+    "edge_cache": Field(
+        kind=_EDGE_CACHE,
+        doc="Whether Envoy may let a key through again without asking; null: it always asks.",
     ),
 }
 

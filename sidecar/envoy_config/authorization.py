@@ -6,13 +6,15 @@ Rules, strongest first:
 2. authsvc may take off any header, since a key may be in any, and rewrite ``:path``; it cannot
    redirect a request (method, authority, scheme), change where its body ends, or speak for the
    proxies in front.
-3. Bodies are buffered only on routes whose configuration looks for a key there, and never those
+3. A check is left out only where the edge cache answered in authsvc's place; see ``edge_cache``.
+4. Bodies are buffered only on routes whose configuration looks for a key there, and never those
    of gRPC calls: that would block streams for ever.
 """
 
 from typing import Any
 
 from sidecar.envoy_config.clusters import AUTHSVC
+from sidecar.envoy_config.edge_cache import unless_answered
 from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.http_authorization import asked_with, http_service
 from sidecar.envoy_config.plan import EnvoyPlan
@@ -42,6 +44,7 @@ def ext_authz(plan: EnvoyPlan) -> dict[str, Any]:
             charge_cluster_response_stats=True,
             route_metadata_context_namespaces=[NAMESPACE],
             decoder_header_mutation_rules={"disallow_expression": {"regex": _UNTOUCHABLE}},
+            **({"filter_enabled_metadata": unless_answered()} if plan.edge_cache else {}),
         ),
     }
 

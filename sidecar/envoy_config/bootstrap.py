@@ -62,5 +62,14 @@ def _connection_limit() -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
+    """Writes scripts as they are, line by line."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in data else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the same value twice is written twice
         return True
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)

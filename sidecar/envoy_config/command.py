@@ -100,6 +100,11 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     help="On Envoy's machine: the authorities that certificates of upstreams are checked against.",
 )
 @click.option(
+    "--edge-cache",
+    is_flag=True,
+    help="Let Envoy answer again by itself, where a plugin's edge_cache allows it.",
+)
+@click.option(
     "--reject-escaped-slashes", is_flag=True, help="Answer 400 where a path has %2F or %5C."
 )
 def envoy_config(

@@ -7,6 +7,7 @@ place; so do headers that rules add to an answer, whose names nobody knows befor
 
 from typing import Any
 
+from authsvc.edge_cache import FIELD as LEASE
 from authsvc.extauthz.http import (
     CLIENT_ADDRESS_HEADER,
     PATH_HEADER,
@@ -30,6 +31,7 @@ _METADATA = (
     "consumer_id",
     "credential_id",
     "custom_id",
+    LEASE,
     "reason",
     "result",
     "route",

@@ -7,6 +7,7 @@ from sidecar.envoy_config.access_log import access_log
 from sidecar.envoy_config.authorization import ext_authz
 from sidecar.envoy_config.body_hiding import ext_proc, is_needed
 from sidecar.envoy_config.clusters import socket
+from sidecar.envoy_config.edge_cache import edge_cache
 from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.http_authorization import path_rewriter
 from sidecar.envoy_config.plan import EnvoyPlan
@@ -44,6 +45,7 @@ def _manager(plan: EnvoyPlan) -> dict[str, Any]:
         early_header_mutation_extensions=early_mutations(),
         access_log=access_log(plan),
         http_filters=[
+            *([edge_cache(plan)] if plan.edge_cache else []),
             ext_authz(plan),
             *([path_rewriter()] if plan.authsvc_http else []),
             *([ext_proc()] if is_needed(plan) else []),

@@ -107,6 +107,7 @@ class EnvoyPlan:
         trusted_hops: Proxies in front of this Envoy whose X-Forwarded-For counts.
         trusted_ca: A file on Envoy's machine: certificate authorities trusted for TLS upstreams.
         reject_escaped_slashes: Answers 400 to %2F in a path, where upstreams take it for a slash.
+        edge_cache: Envoy gives answers again by itself where a plugin's ``edge_cache`` lets it.
     """
 
     listen: TcpAddress
@@ -121,6 +122,7 @@ class EnvoyPlan:
     trusted_hops: int = 0
     trusted_ca: str = TRUSTED_CA
     reject_escaped_slashes: bool = False
+    edge_cache: bool = False
 
     def __post_init__(self) -> None:
         if self.authsvc is None and self.authsvc_http is None:

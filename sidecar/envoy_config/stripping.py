@@ -20,7 +20,7 @@ IDENTITY_HEADERS = (
     "x-authenticated-groups",
 )
 # What Envoy tells authsvc in HTTP mode, and what it is told.
-_OWN_HEADERS = (
+OWN_HEADERS = (
     "x-tollkeeper-route",
     "x-tollkeeper-service",
     "x-tollkeeper-path",
@@ -32,7 +32,7 @@ _ANY_SEPARATOR = "[^a-z0-9]"
 
 def early_mutations() -> list[dict[str, Any]]:
     """Return the HTTP connection manager's ``early_header_mutation_extensions``."""
-    names = (*IDENTITY_HEADERS, *_OWN_HEADERS)
+    names = (*IDENTITY_HEADERS, *OWN_HEADERS)
     return [
         {
             "name": "envoy.http.early_header_mutation.header_mutation",

@@ -24,7 +24,8 @@ from sidecar.transfer.plan import Rows, pages
 from sidecar.transfer.yaml_lines import entity_lines
 
 FORMAT_VERSION = "3.0"
-_OURS = frozenset({"key_in_cookie", "key_in_bearer", "key_format"})  # Kong refuses them
+# Kong refuses them.
+_OURS = frozenset({"key_in_cookie", "key_in_bearer", "key_format", "edge_cache"})
 _LEFT_OUT = ("updated_at",)  # set by whoever writes; an export of the same is the same
 
 KeyText = Callable[[StoredCredential], str]

@@ -19,6 +19,9 @@ class Gateway:
 
 
 class StartGateway(Protocol):
-    """Starts Envoy with a plan whose fields the arguments replace; its upstream is ``echo``."""
+    """Starts Envoy with a plan whose fields the arguments replace; its upstream is ``echo``.
+
+    ``write`` makes the configuration's YAML of the plan.
+    """
 
     async def __call__(self, **changes: Any) -> Gateway: ...

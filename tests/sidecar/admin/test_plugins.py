@@ -20,6 +20,7 @@ KEY_AUTH_DEFAULTS = {
     "key_in_cookie": False,
     "key_in_bearer": False,
     "key_format": None,
+    "edge_cache": None,
     "realm": None,
 }
 
@@ -84,6 +85,38 @@ async def test_a_patch_reaches_into_the_config(admin: AdminClient, route: str) -
     answer = await admin.patch("/routes/r/plugins/i", {"config": {"key_names": ["k"]}})
     assert answer.json()["config"]["key_names"] == ["k"]
     assert answer.json()["config"]["key_in_body"] is True
+
+
+EDGE_CACHES = {
+    "config.edge_cache.ttl=5": {"enabled": True, "ttl": 5},
+    "config.edge_cache.enabled=true": {"enabled": True, "ttl": 2},
+    "config.edge_cache.enabled=false": {"enabled": False, "ttl": 2},
+    "config.edge_cache=": None,
+}
+
+
+@pytest.mark.parametrize("form", EDGE_CACHES)
+async def test_the_edge_cache_is_a_record_with_defaults(
+    stores: Stores, admin: AdminClient, form: str
+) -> None:
+    raw = f"name=key-auth-enc&{form}"
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    created = (await admin.send("POST", "/plugins", raw=raw, headers=headers)).json()
+    assert created["config"]["edge_cache"] == EDGE_CACHES[form]
+
+    path = f"/plugins/{created['id']}"
+    changed = await admin.patch(path, {"config": {"edge_cache": {"enabled": True, "ttl": 60}}})
+    assert changed.json()["config"]["edge_cache"] == {"enabled": True, "ttl": 60}
+    stored = await stores.plugins.get(created["id"])
+    assert stored is not None
+    assert parse_key_auth(stored.config).edge_cache == 60
+
+    wrong = await admin.patch(path, {"config": {"edge_cache": {"ttl": 61}}})
+    assert wrong.status == 400
+    problem = {"ttl": "value should be between 0 and 60"}
+    assert wrong.json()["fields"] == {"config": {"edge_cache": problem}}
+    off = await admin.patch(path, {"config": {"edge_cache": None}})
+    assert off.json()["config"]["edge_cache"] is None
 
 
 async def test_a_put_starts_from_the_defaults(admin: AdminClient) -> None:

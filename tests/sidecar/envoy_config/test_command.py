@@ -71,6 +71,23 @@ def test_bodies_of_the_one_upstream_are_shown_where_that_is_asked_for() -> None:
     assert "tollkeeper.bodies" not in run("--upstream", "a.test:80").stdout
 
 
+def test_the_edge_cache_stands_before_the_check_where_it_is_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / "envoy.yaml"
+    config.write_text(run("--upstream", "localhost:9000", "--edge-cache").stdout)
+
+    assert filters(config.read_text())[:2] == ["tollkeeper", "envoy.filters.http.ext_authz"]
+    subprocess.run([find_envoy(), "--mode", "validate", "-c", config], check=True)
+    without = run("--upstream", "localhost:9000").stdout
+    assert filters(without)[0] == "envoy.filters.http.ext_authz"
+    assert "filter_enabled_metadata" not in without
+
+
+def filters(config: str) -> list[str]:
+    (listener,) = yaml.safe_load(config)["static_resources"]["listeners"]
+    manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+    return [each["name"] for each in manager["http_filters"]]
+
+
 def test_envoy_looks_for_authsvc_where_the_settings_put_it(tmp_path: Path) -> None:
     settings = tmp_path / "tollkeeper.yaml"
     settings.write_text("authsvc: {grpc: '0.0.0.0:7777'}")

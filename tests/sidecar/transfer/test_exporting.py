@@ -118,6 +118,6 @@ async def test_fields_of_ours_are_there_only_where_they_say_something(importer: 
     plugins = "plugins: [{name: key-auth, config: {key_in_cookie: true}}]"
     await importer.load(f'_format_version: "3.0"\n{plugins}')
     [plugin] = yaml.safe_load(await importer.dump())["plugins"]
-    ours = {"key_in_cookie", "key_in_bearer", "key_format"}
+    ours = {"key_in_cookie", "key_in_bearer", "key_format", "edge_cache"}
     assert ours & plugin["config"].keys() == {"key_in_cookie"}
     assert {"key_names", "key_in_query", "realm"} <= plugin["config"].keys()
