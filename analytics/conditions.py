@@ -10,6 +10,7 @@ The fields are those that any of Moesif's libraries knows: ``request.verb``, ``r
 """
 
 from collections.abc import Callable, Collection, Mapping
+from operator import attrgetter
 from typing import Any, Protocol
 
 from analytics.errors import DocumentError
@@ -17,8 +18,8 @@ from analytics.patterns import Pattern, PatternSet
 
 MAX_CONDITIONS = 200  # of one rule
 MAX_PATTERNS = 500  # different ones of all rules: each takes memory
-_MOST_REMEMBERED = 64  # texts of one field
-_LONGEST_REMEMBERED = 32  # characters of one of them
+_MOST_REMEMBERED = 256  # texts of one field
+_LONGEST_REMEMBERED = 256  # characters of one of them
 _HEADERS = "request.headers."
 _BODY = "request.body."
 
@@ -56,18 +57,27 @@ class Subject(Protocol):
 Read = Callable[[Subject], str | None]
 
 _READERS: Mapping[str, Read] = {
-    "request.verb": lambda call: call.verb,
-    "request.route": lambda call: call.route,
-    "request.uri": lambda call: call.uri,
-    "request.ip_address": lambda call: call.address,
-    "request.ip": lambda call: call.address,
+    "request.verb": attrgetter("verb"),
+    "request.route": attrgetter("route"),
+    "request.uri": attrgetter("uri"),
+    "request.ip_address": attrgetter("address"),
+    "request.ip": attrgetter("address"),
     "response.status": lambda call: None if call.status is None else str(call.status),
 }
 
 
 # What was found in these is worth remembering: all calls together have few texts there, and none
 # of them is a secret.
-_OF_FEW_TEXTS = frozenset({"request.verb", "response.status"})
+_OF_FEW_TEXTS = frozenset(
+    {
+        "request.verb",
+        "request.headers.accept",
+        "request.headers.content-type",
+        "request.headers.host",
+        "request.headers.user-agent",
+        "response.status",
+    }
+)
 _SEARCH = 1  # what it costs to look into a field
 _PARSE = 20  # and to look into a body, of which the whole has to be read first
 
@@ -91,7 +101,8 @@ class Field:
         self.cost = _PARSE if path.startswith(_BODY) else _SEARCH
         self._read = _reader(path)
         self._positions: dict[str, int] = {}
-        self._remembered: dict[str, Collection[int]] | None = {} if path in _OF_FEW_TEXTS else None
+        has_few_texts = path.lower() in _OF_FEW_TEXTS
+        self._remembered: dict[str, Collection[int]] | None = {} if has_few_texts else None
         self.patterns: list[Pattern] = []
         self._search = PatternSet(()).found_in
 

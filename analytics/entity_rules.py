@@ -9,6 +9,7 @@ from analytics.rules import Rule
 
 Match = tuple[Rule, Values]
 _Place = tuple[int, Rule]  # where among the rules it stands
+_MOST_REMEMBERED = 10_000  # users, or companies
 
 
 class EntityRules:
@@ -17,14 +18,11 @@ class EntityRules:
     def __init__(self, rules: Iterable[Rule]) -> None:
         rules = tuple(rules)
         places = tuple(enumerate(rules))
-        # Who is in a cohort is known before anything of the call is: rules without conditions are
-        # found by that alone, and the others by their conditions first.
-        for_members = [place for place in places if not place[1].is_for_others]
-        for_others = [place for place in places if place[1].is_for_others]
-        self._members_open = _by_id(for_members)
-        self._members_gated = _gated(for_members)
-        self._others_open = _by_id(for_others)
-        self._others_gated = _gated(for_others)
+        # Those without conditions are found by who calls alone, and the others by their conditions
+        # first, since that seldom leaves any.
+        self._open = [place for place in places if not place[1].gate]
+        self._gated = Gated((place[1].gate, place) for place in places if place[1].gate)
+        self._known: dict[str, tuple[Memberships, Sequence[_Place]]] = {}
         self._for_unknown = _matches(rule for rule in rules if rule.is_for_unknown)
         self._for_strangers = _matches(rule for rule in rules if rule.is_for_others)
 
@@ -43,36 +41,31 @@ class EntityRules:
         mine = cohorts.get(entity)
         if not mine:
             return self._for_strangers.passing(look)
-        places = [
-            *self._open_to(mine),
-            *(place for place in self._members_gated.passing(look) if place[1].id in mine),
-            *(place for place in self._others_gated.passing(look) if place[1].id not in mine),
-        ]
-        return [(rule, mine.get(rule.id, NO_VALUES)) for _, rule in sorted(places, key=_position)]
+        places = self._open_to(entity, mine)
+        if gated := self._gated.passing(look):
+            places = sorted([*places, *_meant(gated, mine)], key=_position)
+        if not places:
+            return ()
+        return [(rule, mine.get(rule.id, NO_VALUES)) for _, rule in places]
 
-    def _open_to(self, mine: Memberships) -> Iterable[_Place]:
+    def _open_to(self, entity: str, mine: Memberships) -> Sequence[_Place]:
         """Return the rules without conditions that apply to who is in these cohorts."""
-        for rule in self._members_open.keys() & mine.keys():
-            yield from self._members_open[rule]
-        for rule in self._others_open.keys() - mine.keys():
-            yield from self._others_open[rule]
+        known = self._known.get(entity)
+        if known is not None and known[0] is mine:  # as long as the configuration is the same one
+            return known[1]
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        found = _meant(self._open, mine)
+        self._known[entity] = mine, found
+        return found
 
 
-def _by_id(places: Iterable[_Place]) -> Mapping[str, Sequence[_Place]]:
-    """Return those without conditions by their ids, which Moesif may give twice."""
-    found: dict[str, list[_Place]] = {}
-    for at, rule in places:
-        if not rule.gate:
-            found.setdefault(rule.id, []).append((at, rule))
-    return found
+def _meant(places: Iterable[_Place], mine: Memberships) -> list[_Place]:
+    return [place for place in places if (place[1].id in mine) != place[1].is_for_others]
 
 
 def _matches(rules: Iterable[Rule]) -> Gated[Match]:
     return Gated((rule.gate, (rule, NO_VALUES)) for rule in rules)
-
-
-def _gated(places: Iterable[_Place]) -> Gated[_Place]:
-    return Gated((place[1].gate, place) for place in places if place[1].gate)
 
 
 def _position(place: _Place) -> int:

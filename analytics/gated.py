@@ -27,6 +27,8 @@ class Gated(Generic[T]):
 
     def passing(self, look: Look) -> Sequence[T]:
         """Return the things whose conditions hold, in their order; those without always do."""
+        if not self._guards:
+            return self._without_conditions
         candidates: list[int] = []
         for field, guarded in self._guards:
             for position in look.found_in(field):

@@ -55,3 +55,12 @@ def test_rules_apply_by_the_cohort_in_their_order(
     entity: str | None, mine: Memberships, method: str, expected: list[str]
 ) -> None:
     assert matching(entity, mine, method) == expected
+
+
+def test_other_cohorts_count_at_once() -> None:
+    raw = orjson.dumps([{"_id": "members", "type": "user"}])
+    rules, _ = read_rules(raw, refuses_header=lambda _name: False)
+    made, look = EntityRules(rules), Look(CheckedCall(Request(method="GET", path="/")))
+    for mine in ({"members": {}}, {"others": {}}, {"members": {}}):
+        found = made.matching("u", {"u": mine}, look)
+        assert [rule.id for rule, _ in found] == [each for each in mine if each == "members"]
