@@ -80,7 +80,8 @@ async def test_while_all_lanes_are_taken_the_next_batch_collects(store: Store) -
 async def test_a_batch_is_bounded(store: Store) -> None:
     batches = Batches(store.ask, size=2, lanes=1, patience=LONG)
     answers = await started(*(batches.find(key) for key in "abcde"))
-    for _ in range(3):
+    for number in (1, 2, 3):  # one after the other: there is one lane
+        assert len(store.asked) == number
         await store.answer()
     assert store.asked == [("a", "b"), ("c", "d"), ("e",)]
     assert await asyncio.gather(*answers) == [1, 2, None, None, None]
