@@ -21,6 +21,7 @@ from sidecar.envoy_config.plan import EnvoyPlan
 
 FILTER = "envoy.filters.http.ext_authz"
 NAMESPACE = "tollkeeper"  # of route metadata
+_TIMEOUT = "1s"
 MAX_BODY = 8192  # bytes, as Kong reads by default
 
 # ``host``, ``:authority``, ``:scheme``, ``:method`` and ``x-envoy-*`` are out of reach by Envoy's
@@ -71,7 +72,7 @@ def _service(plan: EnvoyPlan) -> dict[str, Any]:
     return {
         "grpc_service": {
             "envoy_grpc": {"cluster_name": AUTHSVC, "authority": "tollkeeper"},
-            "timeout": "1s",
+            "timeout": _TIMEOUT,
             "retry_policy": _retry_policy(),
         }
     }
@@ -82,5 +83,7 @@ def _retry_policy() -> dict[str, Any]:
     return {
         "num_retries": 2,
         "retry_on": "unavailable,cancelled,internal,connect-failure,refused-stream,reset",
-        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.05s"},
+        # Envoy also takes max_interval for the time that each try gets: a shorter one would ask
+        # again, and then refuse, where a look-up takes a moment. Two pauses never get that long.
+        "retry_back_off": {"base_interval": "0.005s", "max_interval": _TIMEOUT},
     }

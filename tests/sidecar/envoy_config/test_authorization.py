@@ -1,5 +1,7 @@
 """The ext_authz filter as the real Envoy runs it."""
 
+import time
+
 import pytest
 
 from authsvc.extauthz.pb import extauthz_pb2
@@ -17,6 +19,19 @@ async def test_a_denied_request_never_reaches_the_upstream(start_gateway: StartG
     answer = await get(gateway.port)
 
     assert (answer.status, answer.body) == (401, b"")
+
+
+async def test_an_answer_that_takes_a_moment_is_waited_for(start_gateway: StartGateway) -> None:
+    gateway = await start_gateway()
+
+    def answer(_request: extauthz_pb2.CheckRequest) -> extauthz_pb2.CheckResponse:
+        time.sleep(0.25)  # as a database may take
+        return allow()
+
+    gateway.checks.answer = answer
+
+    assert (await get(gateway.port)).status == 200
+    assert len(gateway.checks.seen) == 1
 
 
 @pytest.mark.parametrize("name", ["apikey", "X-Some-Key_9", "authorization", "Host-Key", "x-tk"])
