@@ -22,6 +22,7 @@ async def direct_scenes(servers: Mapping[str, Server], *, is_short: bool) -> lis
 
     Many keys in turn take part where there is time, or no h2load.
     """
+    servers = {name: server for name, server in servers.items() if CONTENDERS[name].is_alone}
     for server in servers.values():
         move(server.pid, cores_of(SERVER_CORE))
     in_flight = f"{_CONNECTIONS} connections with {_STREAMS} calls each"

@@ -8,7 +8,7 @@ measured. A second path shows what an upstream would have got to see.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +74,11 @@ def as_planned(plan: EnvoyPlan) -> str:
     return _written(_answering(plan))
 
 
+def with_edge_cache(plan: EnvoyPlan) -> str:
+    """Write it as planned, with the edge cache."""
+    return as_planned(replace(plan, edge_cache=True))
+
+
 def without_filter(plan: EnvoyPlan) -> str:
     """Write it without any check."""
     return _written(_checked_by(_answering(plan), []))
@@ -111,7 +116,11 @@ def _make_patient(configuration: Json) -> None:
         cluster["connect_timeout"] = _PATIENCE
         for health_check in cluster.get("health_checks", []):
             health_check["timeout"] = _PATIENCE
-    service = _manager(configuration)["http_filters"][0]["typed_config"]
+    service = next(
+        each["typed_config"]
+        for each in _manager(configuration)["http_filters"]
+        if each["name"] == FILTER
+    )
     settings = service.get("grpc_service") or service["http_service"]["server_uri"]
     settings["timeout"] = _PATIENCE
     if "retry_policy" in settings:

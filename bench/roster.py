@@ -32,12 +32,17 @@ class Face(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server that answers checks."""
+    """A server that answers checks.
+
+    ``is_compiled``: from a build that may not be there. ``is_constant``: it answers the same
+    whatever it is asked. ``is_alone``: it is also measured without an Envoy.
+    """
 
     command: Command
     face: Face = Face.GRPC
     is_compiled: bool = False
-    is_constant: bool = False  # answers the same whatever it is asked
+    is_constant: bool = False
+    is_alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,7 @@ CONTENDERS: Mapping[str, Contender] = {
     HTTP: Contender(Command(_OURS, ("http",)), face=Face.HTTP),
     FAST_LANE: Contender(Command(_OURS, ("fastlane",))),
     COMPILED: Contender(Command(_OURS, ("fastlane", "compiled")), is_compiled=True),
+    EDGE_CACHE: Contender(Command(_OURS, ("fastlane", "edge-cache")), is_alone=False),
     FLOOR: Contender(Command("bench.contenders.floor"), is_constant=True),
 }
 
@@ -69,4 +75,5 @@ GATEWAYS: Mapping[str, Gateway] = {
     HTTP: Gateway(HTTP),
     FAST_LANE: Gateway(FAST_LANE),
     COMPILED: Gateway(COMPILED),
+    EDGE_CACHE: Gateway(EDGE_CACHE, envoys.with_edge_cache),
 }

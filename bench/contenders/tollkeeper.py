@@ -5,13 +5,16 @@ counted as in a supervisor's child; the first look-up of each key opens its ciph
 the service says what applies, and that keys are hidden. Only Postgres is missing: a warm worker
 does not ask it.
 
-Arguments: the face, and ``compiled`` where only a compiled build will do.
+Arguments: the face, and options: ``compiled`` where only a compiled build will do, ``edge-cache``
+to let Envoy give answers again by itself.
 """
 
 import sys
 import time
 import uuid
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 import uvloop
 
@@ -38,18 +41,19 @@ _FACES = {
     "http": "authsvc.extauthz.http",
 }
 _ENGINE = "authsvc.extauthz.fastlane.connection"
+_CONFIG = {"hide_credentials": True}
+_CACHED = {"edge_cache": {"enabled": True}}
 _SERVICE_ID = "a0000000-0000-4000-8000-000000000000"
 _PLUGIN_ID = "b0000000-0000-4000-8000-000000000000"
 
 
-async def fill(database: MemoryDatabase, sealer: Sealer) -> None:
+async def fill(database: MemoryDatabase, sealer: Sealer, config: Mapping[str, Any]) -> None:
     """Store the service with its plugin, the consumers and their keys."""
     now = int(time.time())
     times = {"created_at": now, "updated_at": now}
     await database.services.insert(
         Service(id=_SERVICE_ID, name=SERVICE, host="upstream.example.com", **times)
     )
-    config = {"hide_credentials": True}
     await database.plugins.insert(
         Plugin(id=_PLUGIN_ID, name="key-auth-enc", service_id=_SERVICE_ID, config=config, **times)
     )
@@ -73,8 +77,8 @@ async def fill(database: MemoryDatabase, sealer: Sealer) -> None:
 
 async def serve() -> None:
     """Serve until standard input ends, on what the first argument names."""
-    name, *build = sys.argv[1:]
-    if build and not str(import_module(_ENGINE).__file__).endswith(".so"):
+    name, *options = sys.argv[1:]
+    if "compiled" in options and not str(import_module(_ENGINE).__file__).endswith(".so"):
         raise SystemExit("the fast lane here is not compiled")
     face = import_module(_FACES[name]).serve
     database = MemoryDatabase()
@@ -82,7 +86,7 @@ async def serve() -> None:
         keyring=Keyring({"benchkey": generate_key()}, active="benchkey"),
         blind_index=BlindIndex(generate_key()),
     )
-    await fill(database, sealer)
+    await fill(database, sealer, _CONFIG | (_CACHED if "edge-cache" in options else {}))
     metrics = Telemetry.of_child("bench").auth
     resolver = Resolver(directory=database.directory, sealer=sealer, metrics=metrics)
     authenticator = Authenticator(
