@@ -51,11 +51,18 @@ class AnalyticsCounters:
             registry=registry,
         )
         self._deliveries = _DeliveryGauges(registry)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        """Make every series there is: of one that appears, ``rate`` misses what it begins with."""
         for fault in SpoolFault:
             self._spool_faults.labels(fault)
-        # Present from the start: an alert on a series that is not there yet would not fire.
-        for reason in DropReason:
-            self._dropped.labels(reason)
+        for dropped in DropReason:
+            self._dropped.labels(dropped)
+        for skipped in SkipReason:
+            self._skipped.labels(skipped)
+        for outcome in PostOutcome:
+            self._posts.labels(outcome)
 
     def received(self, entries: int) -> None:
         """Count entries that came from Envoy."""

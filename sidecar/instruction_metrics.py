@@ -31,8 +31,10 @@ class InstructionCounters:
         # Present from the start: an alert on a series that is not there yet would not fire.
         for kind in DocumentKind:
             self._ignored.labels(kind)
+            for outcome in FetchOutcome:
+                self._fetches.labels(kind, outcome)
         # One request each: what is looked up once costs nothing on the way.
-        self._by_outcome = {outcome: self._rulings.labels(outcome) for outcome in RulingOutcome}
+        self._by_outcome = {ruling: self._rulings.labels(ruling) for ruling in RulingOutcome}
 
     def fetched(self, kind: DocumentKind, outcome: FetchOutcome) -> None:
         """Count a question to the collector."""

@@ -15,6 +15,10 @@ class ProfileCounters:
             ("kind", "outcome"),
             registry=registry,
         )
+        # Present from the start: of a series that appears, ``rate`` misses what it begins with.
+        for kind in ProfileKind:
+            for outcome in ProfileOutcome:
+                self._told.labels(kind, outcome)
 
     def told(self, kind: ProfileKind, outcome: ProfileOutcome, profiles: int) -> None:
         """Count profiles that were taken, are sent again, or are lost."""
