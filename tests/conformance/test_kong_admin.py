@@ -29,8 +29,13 @@ def _concerns_what_is_built(case: dict[str, Any]) -> bool:
 _CHOSEN = {case["id"]: case for case in _CASES if _concerns_what_is_built(case)}
 
 
-def test_most_cases_are_run() -> None:
-    assert len(_CHOSEN) > len(_CASES) // 2
+def test_all_cases_are_run_but_accidents_and_those_of_another_mode() -> None:
+    left_out = [case for case in _CASES if case["id"] not in _CHOSEN]
+    accidents = [case for case in left_out if case["kong_quirk"]]
+    without_database = [case for case in left_out if case.get("requires") == ["dbless"]]
+    assert (len(_CASES), len(accidents)) == (197, 22)
+    assert all(case in accidents or case in without_database for case in left_out)
+    assert len(_CHOSEN) == 160
 
 
 @pytest.mark.parametrize("case", _CHOSEN.values(), ids=_CHOSEN)
