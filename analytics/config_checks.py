@@ -4,6 +4,7 @@ Each returns what is wrong, in Kong's words, or None.  Null is not among the val
 the default.
 """
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from typing import Any
@@ -23,6 +24,9 @@ Check = Callable[[Any], object]
 MAX_METADATA = 8192  # bytes, as JSON: they are in every event
 MAX_SKIP_RULES = 100
 _SKIP_MEMBERS = frozenset(each.name for each in fields(SkipRule))
+_TOKEN_CHARACTERS = frozenset(
+    "!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+)  # of a header's name: RFC 9110, section 5.1
 _HEADER_NAME_CHARACTERS = frozenset(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 )
@@ -49,6 +53,20 @@ def header_name(value: object) -> str | None:
     if wrong is None and not _HEADER_NAME_CHARACTERS.issuperset(str(value)):
         return f"bad header name '{value}', allowed characters are A-Z, a-z, 0-9, '_', and '-'"
     return wrong
+
+
+def real_header_name(value: object) -> str | None:
+    """Check for what can be the name of a header at all: Kong takes any text."""
+    wrong = filled_text(value)
+    if wrong is None and not _TOKEN_CHARACTERS.issuperset(str(value)):
+        return f"bad header name '{value}'"
+    return wrong
+
+
+def header_list(value: str) -> str | None:
+    """Check for names of headers, separated by commas, with spaces around them."""
+    wrong = (real_header_name(name.strip()) for name in value.split(","))
+    return next((each for each in wrong if each), None)
 
 
 def application_id(value: object) -> str | None:
@@ -146,6 +164,8 @@ def metadata(value: object) -> str | None:
         size = len(orjson.dumps(dict(value)))
     except TypeError:
         return "expected a map"
+    if not _is_finite(value):  # JSON has no others; orjson would write null
+        return "expected finite numbers"
     return None if size <= MAX_METADATA else f"length must be at most {MAX_METADATA}"
 
 
@@ -167,6 +187,14 @@ def _skip_rule(value: object) -> object:
     if not given:
         return f"at least one of these fields must be non-empty: {', '.join(sorted(_SKIP_MEMBERS))}"
     return {name: why for name, why in wrong.items() if why} or None
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list | tuple):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _expression(value: object) -> str | None:

@@ -157,15 +157,15 @@ _KINDS: dict[str, tuple[FieldKind, str]] = {
         "Leaves the upstream and the client without the event's id in X-Moesif-Transaction-Id.",
     ),
     "user_id_header": (
-        kinds.NAME,
+        kinds.IDENTITY_HEADER,
         "The header, of requests or responses, with the user's id.",
     ),
     "company_id_header": (
-        kinds.NAME,
+        kinds.IDENTITY_HEADER,
         "The header, of requests or responses, with the company's id.",
     ),
     "authorization_header_name": (
-        kinds.NAME,
+        kinds.IDENTITY_HEADER_LIST,
         "The header, or several separated by commas, whose token or user identifies the caller.",
     ),
     "authorization_user_id_field": (kinds.NAME, "The token's claim with the user's id."),

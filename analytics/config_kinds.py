@@ -51,6 +51,8 @@ def text(check: Check) -> FieldKind:
 BOOLEAN = FieldKind(type="boolean", check=checks.boolean)
 NAME = text(checks.text)
 HEADER_NAME = text(checks.header_name)
+IDENTITY_HEADER = text(checks.real_header_name)
+IDENTITY_HEADER_LIST = text(checks.header_list)
 HEADER_NAMES = FieldKind(type="array", check=checks.array_of(checks.header_name))
 NAMES = FieldKind(type="array", check=checks.array_of(checks.filled_text))
 APPLICATION_ID = FieldKind(type="string", check=checks.application_id)

@@ -17,6 +17,7 @@ from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
 from sidecar.profile_metrics import ProfileCounters
 from sidecar.roles.opening import OpenedRole, Opening
+from sidecar.setup_warnings import SetupWarnings
 from sidecar.spool_key import open_shelves
 
 
@@ -38,9 +39,10 @@ async def open_analytics(opening: Opening) -> OpenedRole:
             metrics=opening.telemetry.counting(ProfileCounters),
         )
     )
-    followed = Flag()
+    followed, warnings = Flag(), SetupWarnings()
 
     def use(setup: MoesifSetup) -> None:
+        warnings.tell(setup)
         pipeline.configure(
             setup.scopes, credential_names=setup.credential_names, topology=setup.topology
         )

@@ -105,6 +105,16 @@ def test_every_field_of_kongs_is_kept() -> None:
     assert isinstance(config.batch_size, int)
 
 
+def test_names_of_headers_are_those_that_http_has() -> None:
+    names = {
+        "user_id_header": "X-User.Id",
+        "company_id_header": "x_org~1",
+        "authorization_header_name": "authorization, X-Token",
+    }
+    config = parse_moesif_config({"application_id": "app"} | names)
+    assert {name: getattr(config, name) for name in names} == names
+
+
 def test_null_and_empty_names_mean_not_configured() -> None:
     config = parse_moesif_config(
         {
@@ -145,6 +155,32 @@ WRONG: dict[str, tuple[str, object, object]] = {
     ),
     "text for metadata": ("metadata", "team", "expected a map"),
     "metadata that are no JSON": ("metadata", {"team": object()}, "expected a map"),
+    "metadata that are not finite": (
+        "metadata",
+        {"a": [{"b": float("inf")}]},
+        "expected finite numbers",
+    ),
+    "metadata that are no number": ("metadata", {"a": float("nan")}, "expected finite numbers"),
+    "a header with a space": ("user_id_header", "x user", "bad header name 'x user'"),
+    "a header between spaces": ("company_id_header", " x-org ", "bad header name ' x-org '"),
+    "a pseudo header": ("user_id_header", ":path", "bad header name ':path'"),
+    "a header of nothing but a space": ("user_id_header", " ", "bad header name ' '"),
+    "a header with a line end": ("user_id_header", "x\n", "bad header name 'x\n'"),
+    "one of several is none": (
+        "authorization_header_name",
+        "authorization, x token",
+        "bad header name 'x token'",
+    ),
+    "one of several is empty": (
+        "authorization_header_name",
+        "authorization,",
+        "length must be at least 1",
+    ),
+    "a pseudo header with a version": (
+        "api_version_header",
+        ":path",
+        "bad header name ':path', allowed characters are A-Z, a-z, 0-9, '_', and '-'",
+    ),
     "long metadata": ("metadata", {"x": "y" * 9000}, "length must be at most 8192"),
     "a rule that is none": ("skip", ["/healthz"], ["expected a record"]),
     "a rule that says nothing": (
