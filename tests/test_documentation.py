@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry
 from analytics.bodies.metrics import BodyOutcome
 from analytics.instruction_metrics import FetchOutcome, RulingOutcome
 from analytics.metrics import DropReason, PostOutcome, SkipReason
+from authsvc.extauthz.fastlane.endings import Ending
 from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.body_metrics import BodyCounters
+from sidecar.connection_metrics import ConnectionCounters
 from sidecar.instruction_metrics import InstructionCounters
 from sidecar.profile_metrics import ProfileCounters
 from sidecar.settings import FIELDS
@@ -47,11 +49,20 @@ def metrics_of(registry: CollectorRegistry) -> dict[str, tuple[str, str]]:
     }
 
 
+COUNTERS = (
+    AnalyticsCounters,
+    BodyCounters,
+    ConnectionCounters,
+    InstructionCounters,
+    ProfileCounters,
+)
+
+
 def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> None:
     telemetry = Telemetry.alone()
     assert telemetry.auth
     assert telemetry.admin
-    for kind in (AnalyticsCounters, ProfileCounters, BodyCounters, InstructionCounters):
+    for kind in COUNTERS:
         assert telemetry.counting(kind)
     supervisor = ProcessCounters(tmp_path)
     assert supervisor.declarations
@@ -60,7 +71,15 @@ def test_every_metric_is_documented_with_its_type_and_labels(tmp_path: Path) -> 
     assert {name: (kind, labels.strip()) for name, kind, labels in rows} == existing
 
 
-REASONS = [BodyOutcome, DropReason, PostOutcome, SkipReason, FetchOutcome, RulingOutcome]
+REASONS = [
+    BodyOutcome,
+    DropReason,
+    Ending,
+    PostOutcome,
+    SkipReason,
+    FetchOutcome,
+    RulingOutcome,
+]
 
 
 @pytest.mark.parametrize("reasons", REASONS)

@@ -14,7 +14,6 @@ from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
 from sidecar.roles.moesif_rules import MoesifRules
 from sidecar.roles.opening import OpenedRole, Opening
-from sidecar.settings_model import Authsvc
 from sidecar.tls import authsvc_tls
 
 _Face = Callable[..., AbstractAsyncContextManager[str]]
@@ -77,7 +76,7 @@ async def _serve_checks(opening: Opening, authenticator: Authenticator) -> None:
     if settings.http is not None:
         await _serve(opening, authenticator, _http_face(), "authsvc.http", settings.http)
     if settings.grpc is not None:
-        await _serve(opening, authenticator, _grpc_face(settings), "authsvc.grpc", settings.grpc)
+        await _serve(opening, authenticator, _grpc_face(opening), "authsvc.grpc", settings.grpc)
 
 
 async def _serve(
@@ -96,13 +95,18 @@ def _http_face() -> _Face:
     return http.serve
 
 
-def _grpc_face(settings: Authsvc) -> _Face:
+def _grpc_face(opening: Opening) -> _Face:
+    settings = opening.spec.settings.authsvc
     if settings.transport == "grpcio":
         from authsvc.extauthz import grpc  # noqa: PLC0415 - as above
 
         return grpc.serve
     from authsvc.extauthz.fastlane import face  # noqa: PLC0415 - as above
+    from sidecar.connection_metrics import ConnectionCounters  # noqa: PLC0415 - as above
 
     return partial(
-        face.serve, tls=authsvc_tls(settings.tls), age_seconds=settings.max_connection_age
+        face.serve,
+        tls=authsvc_tls(settings.tls),
+        age_seconds=settings.max_connection_age,
+        connections=opening.telemetry.counting(ConnectionCounters),
     )

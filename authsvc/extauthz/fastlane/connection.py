@@ -94,7 +94,7 @@ class Connection:
         elif self._lifetime.is_idle:
             self.end(faults.NO_ERROR, "idle")
         elif not self._reader.has_begun and self._lifetime.is_too_slow:
-            self.end(faults.PROTOCOL_ERROR, "no greeting")
+            self.end(faults.PROTOCOL_ERROR, faults.GREETING_LATE)
         if self._lifetime.is_old:
             self.drain()
         if self._lifetime.is_overdue:
@@ -121,7 +121,7 @@ class Connection:
     def end(self, code: int, reason: str) -> None:
         """End the connection and all its requests; say why."""
         if not self._is_ended:
-            self.outbox.write(frames.goaway(self._numbers.last, code, reason))
+            self.outbox.bid_farewell(self._numbers.last, code, reason)
             self.abandon()
 
     def abandon(self) -> None:

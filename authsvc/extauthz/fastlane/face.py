@@ -11,6 +11,7 @@ from authsvc.extauthz.checks import MAX_MESSAGE_LENGTH, SERVICE, Checks
 from authsvc.extauthz.extproc import SERVICE as BODY_SERVICE
 from authsvc.extauthz.extproc import BodyHider
 from authsvc.extauthz.fastlane.calls import Methods, Streaming, Unary
+from authsvc.extauthz.fastlane.endings import ConnectionMetrics, NullConnectionMetrics
 from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.server import Server, listen
@@ -28,11 +29,13 @@ async def serve(
     metrics: AuthMetrics,
     tls: ssl.SSLContext | None = None,
     age_seconds: float | None = None,
+    connections: ConnectionMetrics = NullConnectionMetrics(),  # noqa: B008 - has no state
     drain_seconds: float = DRAIN_SECONDS,
 ) -> AsyncIterator[str]:
     """Serve Check, ext_proc and health until left, as ``authsvc.extauthz.grpc.serve`` does.
 
-    Connections are asked to go after ``age_seconds``, so that a load balancer spreads them anew.
+    Connections are asked to go after ``age_seconds``, so that a load balancer spreads them anew;
+    ``connections`` counts them.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -41,7 +44,7 @@ async def serve(
     checks = Checks(authenticator=authenticator, metrics=metrics)
     methods = _methods(checks, BodyHider(authenticator=authenticator), health)
     limits = Limits(message_size=MAX_MESSAGE_LENGTH, age_seconds=age_seconds)
-    server = Server(methods, limits=limits)
+    server = Server(methods, limits=limits, metrics=connections)
     try:
         async with listen(server, address, tls=tls) as bound:
             health.set_serving(serving=True)

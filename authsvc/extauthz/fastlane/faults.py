@@ -13,6 +13,11 @@ CANCEL: Final = 0x8
 COMPRESSION_ERROR: Final = 0x9
 ENHANCE_YOUR_CALM: Final = 0xB
 
+# What GOAWAY says beside the code where the code alone does not tell what it is about.
+GREETING_LATE: Final = "no greeting"
+STOPPING: Final = "stopping"
+TOO_MANY: Final = "too many connections"
+
 
 class ConnectionFault(Exception):  # noqa: N818 - it is a fault of the peer's, not an error of ours
     """The connection cannot go on.

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one connection; sizes in bytes, times in seconds.
+    """The limits of one connection, and of their number; sizes in bytes, times in seconds.
 
     Attributes:
+        connections: Of one process. Each Envoy has one for each of its threads.
         message_size: Of one message, before the five bytes in front of it.
         header_list_size: Of the fields of one block, each counting 32 more.
         header_block_size: Of one block as it is sent, over all its frames.
@@ -22,6 +23,7 @@ class Limits:
         age_seconds: After which a connection is asked to go, None: never.
     """
 
+    connections: int = 1024
     message_size: int = 4 * 1024 * 1024
     header_list_size: int = 64 * 1024
     header_block_size: int = 64 * 1024

@@ -42,6 +42,8 @@ class Outbox:
         self._table = b""  # what the next header block must say of our table first
         self._has_table = True
         self.initial_window = frames.DEFAULT_WINDOW
+        #: The code and the reason by which the connection was ended; None: it was not, by us.
+        self.farewell: tuple[int, str] | None = None
 
     def take(self) -> bytes:
         """Return what is to be sent now, and forget it."""
@@ -64,6 +66,11 @@ class Outbox:
     def write(self, *parts: bytes) -> None:
         """Send what no window holds back."""
         self._out += parts
+
+    def bid_farewell(self, last: int, code: int, reason: str) -> None:
+        """Say that the connection is ended, after which request, and why."""
+        self.farewell = code, reason
+        self.write(frames.goaway(last, code, reason))
 
     def headers(self, stream: Stream, block: bytes, *, is_last: bool = False) -> None:
         """Begin an answer, or give all of it where it has no body."""

@@ -8,6 +8,13 @@ from typing import Final, cast
 
 from authsvc.extauthz.fastlane import faults
 from authsvc.extauthz.fastlane.calls import Calls, Methods
+from authsvc.extauthz.fastlane.endings import (
+    ConnectionMetrics,
+    Ending,
+    Endings,
+    NullConnectionMetrics,
+    ending_of,
+)
 from authsvc.extauthz.fastlane.limits import Limits
 
 TICK_SECONDS: Final = 1.0
@@ -19,11 +26,19 @@ _BACKLOG: Final = 1024
 
 
 class Server:
-    """The connections of one process."""
+    """The connections of one process: no more than ``Limits.connections``."""
 
-    def __init__(self, methods: Methods, *, limits: Limits) -> None:
+    def __init__(
+        self,
+        methods: Methods,
+        *,
+        limits: Limits,
+        metrics: ConnectionMetrics = NullConnectionMetrics(),  # noqa: B008 - has no state
+    ) -> None:
         self._methods = methods
         self._limits = limits
+        self._metrics = metrics
+        self._endings = Endings(metrics)
         self._sessions: set[Session] = set()
         self._changed = asyncio.Event()
         self._is_draining = False
@@ -35,7 +50,9 @@ class Server:
 
     def protocol(self) -> "Session":
         """Return what serves a new connection."""
-        return Session(self._methods, limits=self._limits, changed=self._note)
+        return Session(
+            self._methods, limits=self._limits, changed=self._note, endings=self._endings
+        )
 
     def tick(self, now: float) -> None:
         """End what has taken too long."""
@@ -64,10 +81,13 @@ class Server:
     def _note(self, session: "Session", *, is_open: bool) -> None:
         if is_open:
             self._sessions.add(session)
-            if self._is_draining:
+            if len(self._sessions) > self._limits.connections:
+                session.refuse()
+            elif self._is_draining:
                 session.drain()
         else:
             self._sessions.discard(session)
+        self._metrics.connected(len(self._sessions))
         self._changed.set()
 
     async def _until_gone(self, limit: float) -> None:
@@ -81,8 +101,11 @@ class Server:
 class Session(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, methods: Methods, *, limits: Limits, changed: Callable[..., None]) -> None:
+    def __init__(
+        self, methods: Methods, *, limits: Limits, changed: Callable[..., None], endings: Endings
+    ) -> None:
         self._methods = methods
+        self._endings = endings
         self._patience = limits.request_seconds
         self._changed = changed
         self._loop = asyncio.get_running_loop()
@@ -91,6 +114,7 @@ class Session(asyncio.Protocol):
         self._is_receiving = False
         self._is_leaving = False
         self._blocked_at: float | None = None
+        self._leaves_for = Ending.AGE
         self._calls = Calls(methods, limits=limits, now=self._now(), flush=self._flush)
         self._connection = self._calls.connection
 
@@ -130,14 +154,22 @@ class Session(asyncio.Protocol):
         self._connection.tick(now)
         self._flush()
         if self._blocked_at is not None and now - self._blocked_at >= self._patience:
+            if self._transport is not None and not self._transport.is_closing():
+                self._note(Ending.UNREAD, "it does not read", self._transport)
             self.abort()
         elif self._transport is not None and self._transport.is_closing():
             if self._is_leaving:
                 self._transport.abort()  # it does not read what is left to say
             self._is_leaving = True
 
+    def refuse(self) -> None:
+        """End a connection that is one too many: before it is read, or says who it is."""
+        self._connection.end(faults.ENHANCE_YOUR_CALM, faults.TOO_MANY)
+        self._flush()
+
     def drain(self) -> None:
         """Ask the peer to go."""
+        self._leaves_for = Ending.STOPPING
         self._connection.drain()
         self._flush()
 
@@ -148,7 +180,7 @@ class Session(asyncio.Protocol):
 
     def end(self) -> None:
         """End the connection, whatever is under way."""
-        self._connection.end(faults.NO_ERROR, "stopping")
+        self._connection.end(faults.NO_ERROR, faults.STOPPING)
         self._flush()
 
     def abort(self) -> None:
@@ -164,7 +196,20 @@ class Session(asyncio.Protocol):
         if out and not transport.is_closing():
             transport.write(out)
         if self._connection.is_ended and not transport.is_closing():
+            self._note_end(transport)
             transport.close()
+
+    def _note_end(self, transport: asyncio.Transport) -> None:
+        farewell = self._connection.outbox.farewell
+        if farewell is None:
+            self._note(self._leaves_for, "it was asked to go", transport)
+        else:
+            self._note(ending_of(*farewell), farewell[1], transport)
+
+    def _note(self, ending: Ending, reason: str, transport: asyncio.Transport) -> None:
+        name = transport.get_extra_info("peername")
+        peer = name[0] if isinstance(name, tuple) else None  # a Unix socket's is a text
+        self._endings.note(ending, reason, peer=peer, now=self._now())
 
 
 @asynccontextmanager
