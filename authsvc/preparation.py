@@ -5,11 +5,16 @@ no rule is there to judge it.  The id of a transaction is the one part that each
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from authsvc.errors import PolicyError
 from authsvc.locations import header_names
 from authsvc.policy import Policy, PolicyBook
+from authsvc.query import mentions
+from authsvc.request import Request
 from authsvc.transaction_id import TRANSACTION_ID
+
+_BLANKS: Final = b" \t"  # around a value; see authsvc.locations
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +59,33 @@ def recipe_for(book: PolicyBook, route: str | None, service: str | None) -> Reci
         preflight=config.run_on_preflight,
         transaction_ids=wanted.transaction_ids,
     )
+
+
+def key_of(request: Request, recipe: Recipe) -> bytes | None:
+    """Return the key of a request that says nothing else of its answer; None if it may."""
+    found = [header for header in request.headers if header[0] in recipe.telling]
+    if len(found) != 1 or found[0][0] == TRANSACTION_ID:
+        return None
+    path = request.path.encode("utf-8", "surrogateescape")
+    return key_in(found[0][1]) if is_plain(request.method.encode(), path, recipe) else None
+
+
+def key_in(value: bytes) -> bytes | None:
+    """Return the key in the value of the header that has it; None if it is empty."""
+    return value.strip(_BLANKS) or None
+
+
+def is_plain(method: bytes, path: bytes, recipe: Recipe) -> bool:
+    """Tell whether neither the method nor the path of a request says something of its answer."""
+    if method == b"OPTIONS" and not recipe.preflight:
+        return False
+    if not recipe.hidden or b"?" not in path:
+        return True
+    if b"%" not in path:
+        # What is not there in any place is no argument either: much cheaper to see.
+        for name in recipe.hidden:
+            if name in path:
+                break
+        else:
+            return True
+    return not mentions(path.decode("utf-8", "surrogateescape"), recipe.hidden)

@@ -5,18 +5,21 @@ never is.  So nothing that happens to one request may end its rpc.
 """
 
 import time
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import structlog
 
-from authsvc.answer import Answer, answer, check, check_now
+from authsvc.answer import Answer, answer, answer_to
 from authsvc.authenticator import Authenticator
 from authsvc.decision import AllowReason, Deny, DenyReason
-from authsvc.extauthz.codec import CodecError, decode, encode, parse, request_of
+from authsvc.extauthz.codec import CodecError, decode, encode
 from authsvc.extauthz.prepared import PreparedAnswers
 from authsvc.metrics import AuthMetrics
+from authsvc.request import Request
 
-SERVICE = "envoy.service.auth.v3.Authorization"
-MAX_MESSAGE_LENGTH = 4 * 1024 * 1024  # bytes; a body of Envoy's default buffer fits four times
+SERVICE: Final = "envoy.service.auth.v3.Authorization"
+MAX_MESSAGE_LENGTH: Final = 4 * 1024 * 1024  # bytes; Envoy's default buffer fits four times
 
 _log = structlog.get_logger(__name__)
 _INTERNAL_ERROR = answer(Deny(DenyReason.INTERNAL_ERROR), None)
@@ -31,49 +34,58 @@ class Checks:
     def __init__(self, *, authenticator: Authenticator, metrics: AuthMetrics) -> None:
         self._authenticator = authenticator
         self._metrics = metrics
-        self._prepared = PreparedAnswers(authenticator, metrics=metrics)
+        self._prepared = PreparedAnswers(authenticator)
+        self._hits = metrics.tally(
+            result="allow", reason=AllowReason.KEY.value, transport="grpc", lookup="hit"
+        )
 
     async def check(self, payload: bytes) -> bytes:
-        """Return the CheckResponse to a CheckRequest, whatever happens."""
+        """Return the CheckResponse to a CheckRequest, whatever happens; nothing is prepared."""
         started = time.perf_counter()
         try:
-            decided = await check(decode(payload), self._authenticator)
+            request = decode(payload)
+            decision = await self._authenticator.decide(request)
+            decided = answer_to(decision, request, self._authenticator)
             reply = encode(decided)
-        except CodecError:
-            decided, reply = _BAD_REQUEST, _BAD_REQUEST_BYTES
-        except Exception:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
-            decided, reply = self._failed()
+        except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
+            decided, reply = _fault(error)
         self._count(decided, started)
         return reply
 
-    def check_now(self, payload: bytes) -> bytes | None:
-        """Return what ``check`` returns, or None if that takes the store."""
+    def answer(self, payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+        """Return what ``check`` returns, or what to await for it if that takes the store."""
         started = time.perf_counter()
         try:
-            attributes = parse(payload)
-            prepared = self._prepared.find(attributes)
-            if prepared is not None:
-                self._metrics.checked(
-                    result="allow",
-                    reason=AllowReason.KEY.value,
-                    transport="grpc",
-                    seconds=time.perf_counter() - started,
-                )
-                return prepared
-            decided = check_now(request_of(attributes), self._authenticator)
-            if decided is None:
-                return None
+            reply = self._prepared.find(payload)
+            if not reply:
+                request = decode(payload)
+                if reply is None:
+                    reply = self._prepared.find_for(request)
+            if reply:
+                self._hits.add(time.perf_counter() - started)
+                return reply
+            decision = self._authenticator.decide_now(request)
+            if decision is None:
+                return self._ask(request, started)
+            decided = answer_to(decision, request, self._authenticator)
             reply = encode(decided)
-        except CodecError:
-            decided, reply = _BAD_REQUEST, _BAD_REQUEST_BYTES
-        except Exception:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
-            decided, reply = self._failed()
+            self._prepared.offer(request, decision, decided, reply)
+        except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
+            decided, reply = _fault(error)
         self._count(decided, started)
         return reply
 
-    def _failed(self) -> tuple[Answer, bytes]:
-        _log.exception("check failed")
-        return _INTERNAL_ERROR, _INTERNAL_ERROR_BYTES
+    async def _ask(self, request: Request, started: float) -> bytes:
+        """Return the CheckResponse to what memory does not know enough of."""
+        try:
+            decision = await self._authenticator.decide(request)
+            decided = answer_to(decision, request, self._authenticator)
+            reply = encode(decided)
+            self._prepared.offer(request, decision, decided, reply)
+        except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
+            decided, reply = _fault(error)
+        self._count(decided, started)
+        return reply
 
     def _count(self, decided: Answer, started: float) -> None:
         self._metrics.checked(
@@ -82,3 +94,11 @@ class Checks:
             transport="grpc",
             seconds=time.perf_counter() - started,
         )
+
+
+def _fault(error: Exception) -> tuple[Answer, bytes]:
+    """Return the denial of what could not be answered."""
+    if isinstance(error, CodecError):
+        return _BAD_REQUEST, _BAD_REQUEST_BYTES
+    _log.error("check failed", exc_info=error)
+    return _INTERNAL_ERROR, _INTERNAL_ERROR_BYTES

@@ -56,6 +56,28 @@ def parse(payload: bytes) -> AttributeContext:
         raise CodecError("not a CheckRequest") from None
 
 
+def are_peers(part: bytes) -> bool:
+    """Tell whether bytes are a part of an AttributeContext; peers, where there is nothing else."""
+    try:
+        AttributeContext.FromString(part)
+    except DecodeError:
+        return False
+    return True
+
+
+def names_in(part: bytes) -> tuple[str | None, str | None] | None:
+    """Return what ``names_of`` does for the part of an AttributeContext that follows its request.
+
+    None if it is no such part: it says more, or is damaged.
+    """
+    try:
+        attributes = AttributeContext.FromString(part)
+    except DecodeError:
+        return None
+    says_more = map(attributes.HasField, ("source", "destination", "request"))
+    return None if any(says_more) else names_of(attributes)
+
+
 def request_of(attributes: AttributeContext) -> Request:
     """Return the request that is asked about.
 

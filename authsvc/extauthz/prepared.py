@@ -1,117 +1,145 @@
 """Answers that are ready: Check without building what was built before.
 
-What callers can rely on: an answer is the very bytes that ``encode(check_now(decode(payload)))``
-would be, a new transaction id apart, or None. It holds for the identity and the policy that it was
-made for, as they are in memory now: what the change log revokes is not answered any more.
+What callers can rely on: an answer is the very bytes that the whole way would lead to, a new
+transaction id apart, or None. It holds for the identity and the policy that it was made for, as
+they are in memory now: what the change log revokes is not answered any more.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-from authsvc.answer import Allowed, check_now
+from authsvc.answer import Allowed, Answer
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
-from authsvc.decision import Identity
-from authsvc.extauthz.codec import encode, names_of, request_of
-from authsvc.extauthz.pb.extauthz_pb2 import AttributeContext
+from authsvc.decision import Allow, Decision, Identity
+from authsvc.extauthz.codec import are_peers, names_in
+from authsvc.extauthz.request_wire import RequestWire, Terms
 from authsvc.governance import may_govern
-from authsvc.metrics import AuthMetrics
-from authsvc.policy import Policy, PolicyBook
-from authsvc.preparation import Recipe, recipe_for
-from authsvc.query import mentions
-from authsvc.transaction_id import TRANSACTION_ID
+from authsvc.policy import PolicyBook
+from authsvc.preparation import is_plain, key_in, key_of, recipe_for
+from authsvc.request import Request
 
 CAPACITY: Final = 16_384  # answers, of about a kilobyte each
-_BLANKS: Final = b" \t"  # around a value; see authsvc.locations
 
-_MOST_RECIPES: Final = 10_000
+_MOST_TERMS: Final = 10_000
+_NOT_READY: Final = b""
 
 _Names = tuple[str | None, str | None]  # route, service
-_Place = tuple[str, str, str | None, str | None]  # credential, host, route, service
+_Place = tuple[str, bytes, Terms]  # credential, host, what applies
 
 
 class PreparedAnswers:
     """The answers of one process."""
 
-    def __init__(
-        self, authenticator: Authenticator, *, metrics: AuthMetrics, capacity: int = CAPACITY
-    ) -> None:
+    def __init__(self, authenticator: Authenticator, *, capacity: int = CAPACITY) -> None:
+        """Prepare nothing yet."""
         self._authenticator = authenticator
-        self._metrics = metrics
         self._answers: BoundedMap[_Place, _Answer] = BoundedMap(capacity)
         self._book: PolicyBook | None = None
-        self._recipes: dict[_Names, Recipe | None] = {}
+        self._terms: dict[_Names, Terms] = {}
+        self._wire = RequestWire(terms_of=self._terms_named_by, are_peers=are_peers)
 
-    def find(self, attributes: AttributeContext) -> bytes | None:
-        """Return the answer to a CheckRequest that allows it, if it can be prepared.
+    def find(self, payload: bytes) -> bytes | None:
+        """Return the answer to a CheckRequest that allows it.
 
-        Raises:
-            CodecError: It asks about no HTTP request for one host.
+        Empty if none is ready; None if the request is not as Envoy usually writes it, so that it
+        has to be read by other means, for ``find_for``.
         """
-        http = attributes.request.http
-        names = names_of(attributes)
-        recipe = self._recipe(names)
-        key = _only_key(http, recipe) if recipe else None
-        if recipe is None or key is None or may_govern(self._authenticator.governance, *names):
+        if self._authenticator.policies is not self._book:
+            self._turn_over()
+        asked = self._wire.read(payload)
+        if asked is None:
             return None
-        identity = self._authenticator.peek(key)
+        terms, method, path, host, value = asked
+        recipe = terms.recipe
+        key = key_in(value)
+        if recipe is None or key is None or not is_plain(method, path, recipe):
+            return _NOT_READY
+        return self._find(terms, host, key) or _NOT_READY
+
+    def find_for(self, request: Request) -> bytes | None:
+        """Return the answer to a request that allows it, if it is ready."""
+        if self._authenticator.policies is not self._book:
+            self._turn_over()
+        terms = self._terms_of(request.route, request.service)
+        key = key_of(request, terms.recipe) if terms.recipe is not None else None
+        return None if key is None else self._find(terms, _host(request), key)
+
+    def offer(self, request: Request, decision: Decision, answer: Answer, reply: bytes) -> None:
+        """Keep an answer that was just given, if all that says the same may have it again.
+
+        Args:
+            request: What was asked.
+            decision: What was decided about it.
+            answer: What that means.
+            reply: The same as bytes.
+        """
+        if not isinstance(decision, Allow) or not isinstance(answer, Allowed):
+            return
+        identity = decision.identity
+        if identity is None or identity.credential_id is None or answer.path is not None:
+            return
+        if self._authenticator.policies is not self._book:
+            self._turn_over()
+        terms = self._terms_of(request.route, request.service)
+        recipe = terms.recipe
+        if recipe is None or recipe.policy != decision.policy:
+            return  # it changed while the store was asked
+        if key_of(request, recipe) is None or self._may_govern(terms):
+            return
+        transaction_id = answer.metadata.get("transaction_id")
+        parts = [reply]
+        if recipe.transaction_ids and isinstance(transaction_id, str):
+            parts = reply.split(transaction_id.encode())
+        place = (identity.credential_id, _host(request), terms)
+        self._answers.put(place, _Answer(identity, parts))
+
+    def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | None:
+        identity = self._authenticator.peek(ApiKey(key))
         if identity is None or identity.credential_id is None:
             return None
-        place = (identity.credential_id, http.host, *names)
-        known = self._answers.get(place)
-        if known is None or known.identity is not identity or known.policy is not recipe.policy:
-            known = self._prepare(attributes, identity, recipe)
-            if known is None:
-                return None
-            self._answers.put(place, known)
-        else:
-            self._metrics.looked_up("hit")  # the whole way, by which others go, counts its own
+        known = self._answers.get((identity.credential_id, host, terms))
+        if known is None or known.identity is not identity or self._may_govern(terms):
+            return None
         if len(known.parts) == 1:
             return known.parts[0]
         return self._authenticator.annotator.new_transaction_id().encode().join(known.parts)
 
-    def _recipe(self, names: _Names) -> Recipe | None:
-        book = self._authenticator.policies
-        if book is not self._book or len(self._recipes) > _MOST_RECIPES:
-            self._recipes.clear()
-            self._book = book
-        if names not in self._recipes:
-            self._recipes[names] = recipe_for(book, *names)
-        return self._recipes[names]
+    def _may_govern(self, terms: Terms) -> bool:
+        governance = self._authenticator.governance
+        return governance is not None and may_govern(governance, terms.route, terms.service)
 
-    def _prepare(
-        self, attributes: AttributeContext, identity: Identity, recipe: Recipe
-    ) -> "_Answer | None":
-        decided = check_now(request_of(attributes), self._authenticator)
-        if not isinstance(decided, Allowed) or decided.path is not None:
-            return None
-        transaction_id = decided.metadata.get("transaction_id")
-        parts = [encode(decided)]
-        if recipe.transaction_ids and isinstance(transaction_id, str):
-            parts = parts[0].split(transaction_id.encode())
-        return _Answer(identity, recipe.policy, parts)
+    def _turn_over(self) -> None:
+        """Begin anew: the policies are others now."""
+        self._book = self._authenticator.policies
+        self._terms.clear()
+        self._answers.clear()
+        self._wire.forget_terms()
+
+    def _terms_of(self, route: str | None, service: str | None) -> Terms:
+        names = (route, service)
+        terms = self._terms.get(names)
+        if terms is None:
+            if len(self._terms) >= _MOST_TERMS:
+                self._turn_over()
+            recipe = recipe_for(self._authenticator.policies, route, service)
+            terms = self._terms[names] = Terms(route, service, recipe)
+        return terms
+
+    def _terms_named_by(self, part: bytes) -> Terms | None:
+        names = names_in(part)
+        return None if names is None else self._terms_of(*names)
 
 
-@dataclass(frozen=True, slots=True)
 class _Answer:
-    """An answer, and what it was made for; between its parts stands the transaction id."""
+    """An answer, and who it was made for; between its parts stands the transaction id."""
 
-    identity: Identity
-    policy: Policy
-    parts: list[bytes]
+    __slots__ = ("identity", "parts")
+
+    def __init__(self, identity: Identity, parts: list[bytes]) -> None:
+        self.identity = identity
+        self.parts = parts
 
 
-def _only_key(http: AttributeContext.HttpRequest, recipe: Recipe) -> ApiKey | None:
-    """Return the key of a request that says nothing else of its answer."""
-    found = [header for header in http.header_map.headers if header.key.lower() in recipe.telling]
-    if len(found) != 1 or found[0].key.lower() == TRANSACTION_ID:
-        return None
-    if "," in http.host or not http.method:
-        return None
-    if http.method == "OPTIONS" and not recipe.preflight:
-        return None
-    if recipe.hidden and "?" in http.path and mentions(http.path, recipe.hidden):
-        return None
-    value = (found[0].raw_value or found[0].value.encode()).strip(_BLANKS)
-    return ApiKey(value) if value else None
+def _host(request: Request) -> bytes:
+    return (request.authority or "").encode()

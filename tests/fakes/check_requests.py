@@ -14,6 +14,7 @@ def check_request(
     protocol: str = "HTTP/1.1",
     body: bytes = b"",
     size: int | None = None,
+    host: str = "",
     route: str | None = None,
 ) -> CheckRequest:
     """Return the message that Envoy would send, with raw headers or with joined ones."""
@@ -21,6 +22,7 @@ def check_request(
     http = message.attributes.request.http
     http.method = method
     http.path = path
+    http.host = host
     http.protocol = protocol
     http.raw_body = body
     http.size = len(body) if size is None else size

@@ -15,8 +15,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["authsvc.extauthz"]):
-    from authsvc.answer import check_now
-    from authsvc.extauthz.codec import CodecError, encode, parse, request_of
+    from authsvc.answer import answer_to
+    from authsvc.extauthz.codec import CodecError, decode, encode
     from authsvc.extauthz.fastlane import frames as f
     from authsvc.extauthz.fastlane.connection import Connection
     from authsvc.extauthz.fastlane.faults import ConnectionFault
@@ -27,7 +27,6 @@ with atheris.instrument_imports(include=["authsvc.extauthz"]):
 from hpack import Decoder as OtherDecoder
 from hpack import HPACKError
 
-from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig
 from tests.fakes.authenticator import make_authenticator
 from tests.fakes.check_requests import check_request
@@ -85,7 +84,6 @@ def headers(data: bytes) -> None:
         assert ours._size <= ours._max_size
 
 
-_METRICS = NullMetrics()
 _AUTHENTICATORS = [
     make_authenticator(config, key="good")
     for config in (
@@ -99,15 +97,20 @@ _AUTHENTICATORS = [
 def checks(data: bytes) -> None:
     """Read a message, and compare what was prepared with the whole way."""
     for authenticator in _AUTHENTICATORS:
+        prepared = PreparedAnswers(authenticator)
         try:
-            attributes = parse(data)
-            found = PreparedAnswers(authenticator, metrics=_METRICS).find(attributes)
-            decided = check_now(request_of(attributes), authenticator)
+            request = decode(data)
         except CodecError:
+            assert not prepared.find(data)
             continue
-        assert decided is not None
+        decision = authenticator.decide_now(request)
+        assert decision is not None
+        decided = answer_to(decision, request, authenticator)
         answer = encode(decided)
-        assert found in (None, answer)
+        assert not prepared.find(data)
+        prepared.offer(request, decision, decided, answer)
+        for found in (prepared.find(data), prepared.find_for(request)):
+            assert not found or found == answer
 
 
 TARGETS: list[Callable[[bytes], None]] = [engine, headers, checks]
@@ -130,7 +133,7 @@ def seeds() -> list[bytes]:
         request + f.window_update(1, 5) + f.rst_stream(1, 8) + f.frame(f.PING, 0, 0, bytes(8)),
     ]
     asked = [
-        check_request(headers=[("apikey", b"good")], path="/?apikey=good"),
+        check_request(headers=[("apikey", b"good")], path="/?apikey=good", host="example.com"),
         check_request(method="OPTIONS", raw=False, headers=[("x-key", b"good")], body=b"apikey=a"),
     ]
     return [

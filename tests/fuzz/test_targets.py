@@ -1,4 +1,4 @@
-"""The fuzz target runs, and finds nothing at once; see it for more than that."""
+"""The fuzz targets run, and find nothing at once; see them for more than that."""
 
 import subprocess
 import sys
@@ -8,8 +8,9 @@ import pytest
 pytest.importorskip("atheris", reason="atheris has no wheel for every platform")
 
 
-def test_two_seconds_find_nothing() -> None:
-    command = [sys.executable, "-m", "tests.fuzz.http2", "--seconds", "2"]
+@pytest.mark.parametrize("target", ["http2", "request_wire"])
+def test_two_seconds_find_nothing(target: str) -> None:
+    command = [sys.executable, "-m", f"tests.fuzz.{target}", "--seconds", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
     assert done.returncode == 0, done.stderr[-2000:]

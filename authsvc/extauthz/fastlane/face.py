@@ -2,18 +2,18 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from authsvc.authenticator import Authenticator
 from authsvc.extauthz.checks import MAX_MESSAGE_LENGTH, SERVICE, Checks
 from authsvc.extauthz.extproc import SERVICE as BODY_SERVICE
 from authsvc.extauthz.extproc import BodyHider
-from authsvc.extauthz.fastlane.calls import Methods, Streaming, Unary
 from authsvc.extauthz.fastlane.endings import ConnectionMetrics, NullConnectionMetrics
 from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
 from authsvc.extauthz.fastlane.limits import Limits
+from authsvc.extauthz.fastlane.methods import Methods, Streaming, Unary
 from authsvc.extauthz.fastlane.server import Server, listen
 from authsvc.extauthz.health import HEALTH_SERVICE, Health
 from authsvc.metrics import AuthMetrics
@@ -60,12 +60,9 @@ async def serve(
 
 
 def _methods(checks: Checks, bodies: BodyHider, health: Health) -> Methods:
-    def check(payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
-        # What memory knows is answered within the same read; only the rest is waited for.
-        return checks.check_now(payload) or checks.check(payload)
-
     return {
-        f"/{SERVICE}/Check".encode(): Unary(check),
+        # What memory knows is answered within the same read; only the rest is waited for.
+        f"/{SERVICE}/Check".encode(): Unary(checks.answer),
         f"/{BODY_SERVICE}/Process".encode(): Streaming(bodies.process),
         f"/{HEALTH_SERVICE}/Check".encode(): Unary(lambda payload: _known(health.check(payload))),
         f"/{HEALTH_SERVICE}/Watch".encode(): Streaming(lambda sent: _watch(health, sent)),

@@ -1,0 +1,195 @@
+"""What is read off the bytes of a request is what protobuf reads, or nothing is read."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authsvc.extauthz import request_wire
+from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+from tests.fakes.wire_messages import change, changes, envoys_message
+from tests.fakes.wire_oracle import a_wire, read
+
+# It reads all examples of a test: what it remembers of one must not change what it sees in another.
+WIRE = a_wire()
+
+NAMES = [
+    "api_key",
+    "API-Key",
+    "api-\u212aey",
+    "x-moesif-transaction-id",
+    ":path",
+    "accept",
+    "",
+    "\u00e9",
+]
+ascii_text = st.text(st.characters(codec="ascii"), max_size=12)
+names = st.sampled_from(NAMES) | ascii_text
+values = st.binary(max_size=20) | st.integers(100, 300).map(lambda size: b"v" * size)
+paths = (
+    ascii_text | st.just("/") | st.integers(100, 300).map(lambda size: "/" + "p" * size) | st.text()
+)
+
+
+def envoys_request(
+    headers: list[tuple[str, bytes]], *, path: str = "/v1?a=1", raw: bool = True, **changes: str
+) -> CheckRequest:
+    """Return a request as Envoy 1.40 fills it in."""
+    request = CheckRequest()
+    attributes = request.attributes
+    attributes.source.address.socket_address.address = "192.0.2.10"
+    attributes.source.address.socket_address.port_value = 51234
+    attributes.source.principal = changes.get("principal", "")
+    attributes.destination.address.socket_address.address = "192.0.2.20"
+    attributes.request.time.FromNanoseconds(1_800_000_000_123_456_789)
+    http = attributes.request.http
+    http.id = "1234567890123456789"
+    http.method = changes.get("method", "GET")
+    http.path = path
+    http.host = changes.get("host", "api.example.com")
+    http.scheme = "https"
+    http.protocol = "HTTP/1.1"
+    for name, value in headers:
+        if raw:
+            http.header_map.headers.add(key=name, raw_value=value)
+        else:
+            http.headers[name] = value.decode("latin-1")
+    for name in ("route", "service"):
+        if name in changes:
+            attributes.context_extensions[name] = changes[name]
+    attributes.metadata_context.SetInParent()
+    attributes.route_metadata_context.SetInParent()
+    return request
+
+
+KEYED = [(":path", b"/v1?a=1"), ("api-key", b"good"), ("accept", b""), ("cookie", b"c" * 200)]
+
+# Mostly as it should be: what is wrong in several places is read by nobody.
+requests = st.builds(
+    envoys_request,
+    st.permutations(KEYED[:3])
+    | st.lists(st.tuples(names, values), max_size=3).map(lambda more: [*more, *KEYED]),
+    path=st.just("/") | paths,
+    raw=st.booleans(),
+    method=st.sampled_from(["GET", "OPTIONS", "GET", ""]),
+    host=st.sampled_from(["a", "a,b", "a", "\u00e9", "h" * 130]),
+    principal=st.sampled_from(["", "", "spiffe://" + "p" * 130]),
+    route=st.sampled_from(["items", "\u00e9", ""]),
+)
+
+
+def broken(payload: bytes, at: int, added: bytes, left_out: int) -> bytes:
+    """Return a message with some bytes in place of others."""
+    at %= len(payload) + 1
+    return payload[:at] + added + payload[at + left_out :]
+
+
+@given(requests.map(CheckRequest.SerializeToString))
+def test_of_what_protobuf_writes_the_same_is_read(payload: bytes) -> None:
+    read(WIRE, payload)
+
+
+@settings(max_examples=300)
+@given(
+    requests.map(CheckRequest.SerializeToString),
+    st.lists(
+        st.tuples(st.integers(0, 800), st.binary(min_size=1, max_size=1), st.just(1))
+        | st.tuples(st.integers(0, 800), st.binary(max_size=3), st.integers(0, 3)),
+        min_size=1,
+        max_size=2,
+    ),
+)
+def test_of_what_is_broken_the_same_is_read(
+    payload: bytes, breaks: list[tuple[int, bytes, int]]
+) -> None:
+    for each in breaks:
+        payload = broken(payload, *each)
+    read(WIRE, payload)
+    read(a_wire(), payload)
+
+
+@settings(max_examples=500)
+@given(st.booleans(), st.lists(changes, max_size=3))
+def test_however_a_message_is_written_the_same_is_read(
+    raw: bool, changed: list[tuple[int, int, int, object]]
+) -> None:
+    message = envoys_message(raw=raw)
+    for each in changed:
+        change(message, *each)
+    read(WIRE, message.write())
+    read(a_wire(), message.write())
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["header_map", "headers"])
+@pytest.mark.parametrize("names", [{}, {"route": "items"}, {"route": "items", "service": "shop"}])
+def test_what_envoy_writes_is_read(raw: bool, names: dict[str, str]) -> None:
+    headers = KEYED if raw else KEYED[:3]
+    asked = read(WIRE, envoys_request(headers, raw=raw, **names).SerializeToString())
+
+    assert asked is not None
+    assert asked[1:] == (b"GET", b"/v1?a=1", b"api.example.com", b"good")
+    assert (asked[0].route, asked[0].service) == (names.get("route"), names.get("service"))
+
+
+def test_a_long_path_and_long_headers_are_read() -> None:
+    long = [("cookie", b"c" * 3000), ("accept", b"a" * 128), ("api-key", b"k" * 100)]
+    asked = read(WIRE, envoys_request(long, path="/" * 5000).SerializeToString())
+
+    assert asked is not None
+    assert (len(asked[2]), asked[4]) == (5000, b"k" * 100)
+
+
+LEFT_TO_PROTOBUF = {
+    "no key": envoys_request([("accept", b"*/*")]),
+    "an empty key": envoys_request([("api-key", b"")]),
+    "two keys": envoys_request([("api-key", b"good"), ("API_KEY", b"good")]),
+    "a key in a name that is lower case elsewhere": envoys_request(
+        [("api-key", b"good"), ("api-\u212aey", b"good")]
+    ),
+    "a transaction id": envoys_request([*KEYED, ("X-Moesif-Transaction-Id", b"1")]),
+    "a path that is not ASCII": envoys_request(KEYED, path="/\u00e9"),
+    "a body": envoys_request(KEYED),
+    "no path": envoys_request(KEYED, path=""),
+    "no method": envoys_request(KEYED, method=""),
+    "as much as to be long": envoys_request([*KEYED, ("a", b"a" * 16_384)]),
+}
+LEFT_TO_PROTOBUF["a body"].attributes.request.http.raw_body = b"api-key: good"
+
+
+@pytest.mark.parametrize("request_", LEFT_TO_PROTOBUF.values(), ids=LEFT_TO_PROTOBUF)
+def test_some_is_left_to_protobuf(request_: CheckRequest) -> None:
+    assert read(WIRE, request_.SerializeToString()) is None
+
+
+def test_a_key_within_a_value_is_no_key() -> None:
+    inside = envoys_request([("accept", b"\x0a\x0f\x0a\x07api-key\x1a\x04evil")])
+    assert read(WIRE, inside.SerializeToString()) is None
+
+
+def test_nothing_is_read_of_a_part() -> None:
+    whole = envoys_request(KEYED).SerializeToString()
+    for end in range(len(whole)):
+        assert read(WIRE, whole[:end]) is None
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(request_wire, "_MOST_REMEMBERED", 3)
+    wire = a_wire()
+    for number_ in range(8):
+        request = envoys_request([(f"name-{number_}", b""), *KEYED], route=f"route-{number_}")
+        request.attributes.source.address.socket_address.port_value = number_
+        assert read(wire, request.SerializeToString())
+        assert max(len(wire._terms), len(wire._peers)) <= 3
+        for terms in wire._terms.values():
+            assert len(terms.raw.steps) <= 3
+
+
+def test_no_value_is_remembered() -> None:
+    wire = a_wire()
+    headers = [("a", b"canary"), ("api-key", b"canary"), ("b", b"canary" * 50), ("c", b"")]
+    for raw in (True, False):
+        assert read(
+            wire, envoys_request(headers[:3] if raw else headers[:2], raw=raw).SerializeToString()
+        )
+    [terms] = wire._terms.values()
+    remembered = [*wire._terms, *wire._peers, *terms.raw.steps, *terms.mapped.steps]
+    assert not [each for each in remembered if b"canary" in each or b"ca" in each]

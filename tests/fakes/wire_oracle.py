@@ -1,0 +1,51 @@
+"""Holds what is read off the bytes of a CheckRequest against what protobuf reads."""
+
+from authsvc.extauthz.codec import are_peers, names_in, names_of, parse
+from authsvc.extauthz.request_wire import Asked, RequestWire, Terms
+from authsvc.policy import KeyAuthConfig, PolicyBook
+from authsvc.preparation import recipe_for
+from authsvc.transaction_id import TRANSACTION_ID
+
+BOOK = PolicyBook.bind(
+    default=KeyAuthConfig(key_names=("api_key",)), plugins=(), routes=(), services=()
+)
+TELLING = ("api_key", "api-key", TRANSACTION_ID)
+
+
+def terms_of(part: bytes) -> Terms | None:
+    """Return the terms that are named after a request."""
+    names = names_in(part)
+    return None if names is None else Terms(*names, recipe_for(BOOK, *names))
+
+
+def a_wire() -> RequestWire:
+    """Return a reader under a policy that takes keys in ``api_key`` and ``api-key``."""
+    return RequestWire(terms_of=terms_of, are_peers=are_peers)
+
+
+def read(wire: RequestWire, payload: bytes) -> Asked | None:
+    """Return what is read, after protobuf has read the same."""
+    asked = wire.read(payload)
+    if asked is not None:
+        terms, method, path, host, key = asked
+        attributes = parse(payload)  # raises if there is anything wrong with it
+        http = attributes.request.http
+        assert (terms.route, terms.service) == names_of(attributes)
+        assert (method, path, host) == (
+            http.method.encode(),
+            http.path.encode(),
+            http.host.encode(),
+        )
+        if http.HasField("header_map"):
+            headers = [
+                (each.key, each.raw_value or each.value.encode())
+                for each in http.header_map.headers
+            ]
+        else:
+            headers = [(name, value.encode()) for name, value in http.headers.items()]
+        telling = [(name.lower(), value) for name, value in headers if name.lower() in TELLING]
+        assert len(telling) == 1
+        assert telling[0][0] != TRANSACTION_ID
+        assert telling[0][1] == key != b""
+        assert method
+    return asked
