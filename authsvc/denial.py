@@ -4,6 +4,7 @@ Less than what is logged: a key that is unknown, expired or disabled looks the s
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import uuid4
 
 from authsvc.decision import Deny, DenyReason, Unavailable
@@ -49,6 +50,8 @@ _CHALLENGED = frozenset(
 _GRPC_STATUS = {400: 3, UNAUTHORIZED: 16, FORBIDDEN: 7, _INTERNAL: 13, _UNAVAILABLE: 14}
 
 _MAX_ACCEPT_LENGTH = 2048  # bytes; several times a browser's, and quickly read
+
+_DIFFERENT_ACCEPTS = 256  # that are remembered; clients of one API send few
 
 _JSON = "application/json; charset=utf-8"
 _PLAIN = "text/plain; charset=utf-8"
@@ -124,8 +127,13 @@ def _request_id(request: Request | None) -> str:
 
 
 def _negotiate(request: Request) -> str:
+    return _best_of(b",".join(request.values("accept"))[:_MAX_ACCEPT_LENGTH])
+
+
+@lru_cache(_DIFFERENT_ACCEPTS)
+def _best_of(header: bytes) -> str:
     """Return the content type of the best known media range; JSON where none is known."""
-    accept = b",".join(request.values("accept"))[:_MAX_ACCEPT_LENGTH].decode("ascii", "replace")
+    accept = header.decode("ascii", "replace")
     best, best_quality = _JSON, 0.0
     for media_range in accept.lower().split(","):
         name, *parameters = (part.strip() for part in media_range.split(";"))
@@ -145,19 +153,20 @@ def _quality(parameters: list[str]) -> float:
     return 1.0
 
 
-_ESCAPES: dict[str, dict[str, str]] = {
-    _JSON: {"\\": "\\\\", '"': '\\"'},
-    _HTML: {"&": "&amp;", "<": "&lt;", ">": "&gt;"},
-    _XML: {"&": "&amp;", "<": "&lt;", ">": "&gt;"},
-    _PLAIN: {},
+_ESCAPES = {
+    _JSON: str.maketrans({"\\": "\\\\", '"': '\\"'}),
+    _HTML: str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"}),
+    _XML: str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"}),
+    _PLAIN: str.maketrans({}),
 }
 
 
 def _escape(text: str, content_type: str) -> str:
     # A request id may be the client's own: it must not break out of the template.
-    table = str.maketrans(_ESCAPES[content_type])
-    return _printable(text).translate(table)
+    return _printable(text).translate(_ESCAPES[content_type])
 
 
 def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(character for character in text if character.isprintable())
