@@ -20,11 +20,11 @@ up to 127, and two for what may be longer.
 """
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
+from authsvc.extauthz.header_shapes import FRAME, HeaderShapes
 from authsvc.preparation import Recipe
-from authsvc.transaction_id import TRANSACTION_ID
 
 # CheckRequest, AttributeContext, AttributeContext.Request
 _ATTRIBUTES: Final = 0x0A
@@ -42,15 +42,9 @@ _HOST: Final = 0x2A
 _SCHEME: Final = 0x32
 _PROTOCOL: Final = 0x52
 _HEADER_MAP: Final = 0x6A
-# HeaderMap and HeaderValue; an entry of `headers`
-_HEADER: Final = 0x0A
-_NAME: Final = 0x0A
-_TEXT: Final = 0x12
-_RAW_VALUE: Final = 0x1A
 
 _SHORT: Final = 0x7F  # the longest length of one byte
 _MORE: Final = 0x80  # is set in a byte of a number that another one follows
-_FRAME: Final = 6  # bytes around the name of a header: three tags and three lengths
 
 # What is longer is left to protobuf. So a length that goes on in a third byte, which nobody looks
 # for, leads out of the message.
@@ -63,74 +57,6 @@ _TIMESTAMP: Final = re.compile(
 
 _MOST_REMEMBERED: Final = 4096  # of each kind
 _LONGEST_REMEMBERED: Final = 1024  # bytes
-
-
-class HeaderShapes:
-    """How headers begin on the wire, and which of them holds the key.
-
-    What is remembered is a name and the lengths around it, as bytes: a header that begins so is as
-    long as that, whatever its value is.
-    """
-
-    __slots__ = ("_tag", "_telling", "_value", "steps")
-
-    def __init__(self, telling: Collection[str], *, is_raw: bool) -> None:
-        """Know no header yet.
-
-        Args:
-            telling: As in a ``Recipe``.
-            is_raw: Whether they are those of ``header_map``, or those of ``headers``.
-        """
-        self._telling = frozenset(telling)
-        self._tag = _HEADER if is_raw else _HEADERS
-        self._value = _RAW_VALUE if is_raw else _TEXT
-        #: From how a header begins to how many bytes it has; negative if it holds the key.
-        self.steps: dict[bytes, int] = {}
-
-    def learn(self, payload: bytes, at: int) -> int:
-        """Return how many bytes the header has that begins there, as in ``steps``; 0: not known.
-
-        Raises:
-            IndexError: The message ends before it does.
-        """
-        start, size = at + 2, payload[at + 1]
-        if size > _SHORT:
-            start, size = start + 1, size + (payload[start] << 7) - _MORE
-            if size <= _SHORT:
-                return 0  # an idle byte: what follows is one byte further than in a short one
-        end, name_size = start + size, payload[start + 1]
-        value = start + 2 + name_size
-        if payload[at] != self._tag or payload[start] != _NAME or name_size > _SHORT:
-            return 0
-        if value != end and not self._fills(payload, value, end):
-            return 0
-        try:
-            name = payload[start + 2 : value].decode().lower()
-        except UnicodeDecodeError:
-            return 0
-        step = end - at
-        if name in self._telling:
-            is_empty = end - value <= _FRAME // 3
-            if name == TRANSACTION_ID or is_empty or size > _SHORT:
-                return 0
-            step = -step
-        if size <= _SHORT:
-            self._remember(payload[at : at + _FRAME + name_size], step)
-        return step
-
-    def _fills(self, payload: bytes, at: int, end: int) -> bool:
-        """Tell whether a value is there, up to the end and no further."""
-        start, size = at + 2, payload[at + 1]
-        if size > _SHORT:
-            start, size = start + 1, size + (payload[start] << 7) - _MORE
-            if size <= _SHORT:
-                return False  # likewise
-        return payload[at] == self._value and start + size == end
-
-    def _remember(self, shape: bytes, step: int) -> None:
-        if len(self.steps) >= _MOST_REMEMBERED:
-            self.steps.clear()
-        self.steps[shape] = step
 
 
 class Terms:
@@ -296,7 +222,7 @@ def _read_headers(payload: bytes, at: int, end: int, shapes: HeaderShapes) -> tu
     steps = shapes.steps
     key = b""
     while at < end:
-        shape = payload[at : at + _FRAME + payload[at + 3]]
+        shape = payload[at : at + FRAME + payload[at + 3]]
         step = steps.get(shape) or shapes.learn(payload, at)
         if step > 0:
             at += step

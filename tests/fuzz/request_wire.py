@@ -12,7 +12,7 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["authsvc.extauthz.request_wire"]):
+with atheris.instrument_imports(include=["authsvc.extauthz"]):
     from tests.fakes.wire_oracle import a_wire, read
 
 from tests.fakes.wire_messages import STRANGE, TAGS, TEXTS, change, envoys_message

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.extauthz import request_wire
+from authsvc.extauthz import header_shapes, request_wire
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
 from tests.fakes.wire_messages import change, changes, envoys_message
 from tests.fakes.wire_oracle import a_wire, read
@@ -173,6 +173,7 @@ def test_nothing_is_read_of_a_part() -> None:
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_wire, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(header_shapes, "_MOST_SHAPES", 3)
     wire = a_wire()
     for number_ in range(8):
         request = envoys_request([(f"name-{number_}", b""), *KEYED], route=f"route-{number_}")
