@@ -1,11 +1,12 @@
 """Everything together, all of it real: Postgres, the product, Envoy, upstreams, a collector."""
 
+import asyncio
 import os
 import secrets
 import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,12 @@ class Key:
 
 @dataclass
 class Stack:
-    """What the tests work with."""
+    """What the tests work with.
+
+    ``edge_ttl`` is for how many seconds Envoy may answer by itself; 0: it always asks authsvc.
+    Where it may, every request is sent ``times`` times, so that the last one is such an answer
+    wherever there can be one.
+    """
 
     database: Database
     product: Product
@@ -78,10 +84,33 @@ class Stack:
     envoy_log: Path
     port: int
     plan: EnvoyPlan
+    edge_ttl: int = 0
 
-    async def get(self, target: str = "/", *headers: str, method: str = "GET") -> Response:
-        """Ask Envoy, with header lines written out."""
+    @property
+    def times(self) -> int:
+        """The first answer tells Envoy what counts, the second it keeps, the third is its own."""
+        return 3 if self.edge_ttl else 1
+
+    @property
+    def live_within(self) -> int:
+        """So many seconds after a change, every request goes by it."""
+        return 2 + self.edge_ttl
+
+    async def get(
+        self, target: str = "/", *headers: str, method: str = "GET", times: int | None = None
+    ) -> Response:
+        """Ask Envoy, with header lines written out; return the last answer."""
+        for _ in range((times or self.times) - 1):
+            await send(self.port, target, *headers, method=method)
         return await send(self.port, target, *headers, method=method)
+
+    def key_auth(self, **config: Any) -> dict[str, Any]:
+        """Return a configuration of ``key-auth-enc`` for this stack."""
+        return {**config, **_edge_cache(self.edge_ttl)}
+
+    async def forgotten(self) -> None:
+        """Return once Envoy has nothing of before, which is a promise about time alone."""
+        await asyncio.sleep(self.edge_ttl)
 
     async def new_key(self, **fields: Any) -> Key:
         """Make a consumer with a key that every worker knows."""
@@ -95,6 +124,8 @@ class Stack:
     async def delete(self, key: Key, *, wait: bool = True) -> None:
         path = f"/consumers/{key.consumer_id}/key-auth-enc/{key.id}"
         await self.admin.send("DELETE", f"{path}?wait=applied" if wait else path)
+        if wait:
+            await self.forgotten()
 
     def paths(self) -> list[str]:
         """Return the paths of all events that the collector took."""
@@ -105,7 +136,9 @@ class Stack:
 
 
 @asynccontextmanager
-async def running_stack(directory: Path, *, workers: int = 1) -> AsyncIterator[Stack]:
+async def running_stack(
+    directory: Path, *, workers: int = 1, edge_ttl: int = 0
+) -> AsyncIterator[Stack]:
     """Start everything; routes lead as ``_ROUTES`` says."""
     async with AsyncExitStack() as stack:
         echo = await stack.enter_async_context(running_echo(HOST, 0))
@@ -117,12 +150,15 @@ async def running_stack(directory: Path, *, workers: int = 1) -> AsyncIterator[S
         product = Product(directory, database_url=database.url, workers=workers)
         await stack.enter_async_context(product)
         admin = await stack.enter_async_context(open_admin(product.admin_url))
-        await _configure(admin, echo, grpc_echo, collector.url)
-        plan = await plan_of(product)
+        await _configure(admin, echo, grpc_echo, collector.url, edge_ttl)
+        plan = replace(await plan_of(product), edge_cache=edge_ttl > 0)
         envoy_log = directory / "envoy.log"
-        envoy = await stack.enter_async_context(running_envoy(plan, log_file=envoy_log))
+        # Each worker of Envoy keeps its own answers.
+        concurrency = 1 if edge_ttl else 2
+        running = running_envoy(plan, log_file=envoy_log, concurrency=concurrency)
+        envoy = await stack.enter_async_context(running)
         port = await envoy.port()
-        yield Stack(database, product, collector, admin, envoy, envoy_log, port, plan)
+        yield Stack(database, product, collector, admin, envoy, envoy_log, port, plan, edge_ttl)
 
 
 _PLUGINS = ("key-auth-enc", "acl")
@@ -178,7 +214,9 @@ _ROUTES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-async def _configure(admin: AdminClient, echo: int, grpc_echo: int, collector: str) -> None:
+async def _configure(
+    admin: AdminClient, echo: int, grpc_echo: int, collector: str, edge_ttl: int
+) -> None:
     await admin.send("PUT", "/services/web", {"host": HOST, "port": echo})
     await admin.send("PUT", "/consumers/guest", {})
     calls = {"host": HOST, "port": grpc_echo, "protocol": "grpc"}
@@ -186,13 +224,24 @@ async def _configure(admin: AdminClient, echo: int, grpc_echo: int, collector: s
     for name, fields in _ROUTES.items():
         route = {**fields, "service": {"name": fields["service"]}, "strip_path": False}
         plugins = [
-            {"name": plugin, "config": route.pop(plugin)} for plugin in _PLUGINS if plugin in route
+            {"name": plugin, "config": {**route.pop(plugin)}}
+            for plugin in _PLUGINS
+            if plugin in route
         ]
         await admin.send("PUT", f"/routes/{name}", route)
         for plugin in plugins:
+            if plugin["name"] == "key-auth-enc":
+                plugin["config"] |= _edge_cache(edge_ttl)
             await admin.send("POST", f"/routes/{name}/plugins", plugin)
+    if edge_ttl:
+        everywhere = {"name": "key-auth-enc", "config": _edge_cache(edge_ttl)}
+        await admin.send("POST", "/plugins", everywhere)
     moesif = {"application_id": "tests", "api_endpoint": collector, "batch_max_wait": 100}
     await admin.send("POST", "/plugins?wait=applied", {"name": "moesif", "config": moesif})
+
+
+def _edge_cache(ttl: int) -> dict[str, Any]:
+    return {"edge_cache": {"ttl": ttl}} if ttl else {}
 
 
 async def plan_of(product: Product) -> EnvoyPlan:
