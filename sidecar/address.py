@@ -64,6 +64,15 @@ def is_loopback(address: Address) -> bool:
     return ip in _LOOPBACK if ip.version == 4 else ip == ipaddress.IPv6Address("::1")  # noqa: PLR2004 - IPv4
 
 
+def is_ip(host: str) -> bool:
+    """Tell whether a host is an address, not a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _socket_path(path: str) -> str:
     if not path or "\0" in path:
         raise ValueError("expected a path after unix:")

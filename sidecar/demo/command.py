@@ -18,9 +18,10 @@ from sidecar.demo.screen import Screen
 from sidecar.demo.session import Demo, run_demo
 from sidecar.demo.terminal import Patient, logs_to
 from sidecar.envoy_process import find_envoy
+from sidecar.errors import SettingsError
 from sidecar.secret import Secret
 from sidecar.secret_file import read_secret
-from sidecar.settings import Settings, load
+from sidecar.settings import Settings, Tls, load
 from sidecar.stopping import Stop, signals
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -90,6 +91,8 @@ def _settings(config: Path | None, ports: dict[str, int | None]) -> Settings:
         if (port := ports[flag.removeprefix("--").replace("-", "_")]) is not None
     }
     settings = load(config=config, environ=os.environ, flags=flags)
+    if settings.authsvc.tls != Tls():
+        raise SettingsError("authsvc.tls: Envoy and authsvc speak without, in the demo")
     if settings.authsvc.default_plugin == {}:
         authsvc = msgspec.structs.replace(settings.authsvc, default_plugin=_HIDING)
         settings = msgspec.structs.replace(settings, authsvc=authsvc)

@@ -4,12 +4,12 @@ authsvc and analytics have a cluster each, also where they share an address: a l
 flow must not open the circuit breaker of the checks.
 """
 
-import ipaddress
 from typing import Any
 
-from sidecar.address import Address, TcpAddress, UnixAddress
+from sidecar.address import Address, TcpAddress, UnixAddress, is_ip
 from sidecar.envoy_config.extensions import typed
-from sidecar.envoy_config.plan import EnvoyPlan, Upstream
+from sidecar.envoy_config.plan import AuthsvcTls, EnvoyPlan, Upstream
+from sidecar.envoy_config.tls import authsvc_tls, upstream_tls
 
 AUTHSVC = "tollkeeper_authsvc"
 AUTHSVC_HTTP = "tollkeeper_authsvc_http"
@@ -22,7 +22,7 @@ Cluster = dict[str, Any]
 def clusters(plan: EnvoyPlan) -> list[Cluster]:
     """Return every cluster of the plan."""
     return [
-        *([_authsvc(plan.authsvc)] if plan.authsvc else []),
+        *([_authsvc(plan.authsvc, plan.authsvc_tls)] if plan.authsvc else []),
         *([_authsvc_http(plan.authsvc_http)] if plan.authsvc_http else []),
         *([_analytics(plan.analytics)] if plan.analytics else []),
         *([_bodies(plan.analytics)] if plan.analytics and _captures(plan) else []),
@@ -39,7 +39,7 @@ def socket(address: Address) -> dict[str, Any]:
             return {"socket_address": {"address": host, "port_value": port}}
 
 
-def _authsvc(address: Address) -> Cluster:
+def _authsvc(address: Address, tls: AuthsvcTls | None) -> Cluster:
     return {
         **_cluster(AUTHSVC, address, connect_timeout=0.25),
         "typed_extension_protocol_options": _http2(),
@@ -47,6 +47,7 @@ def _authsvc(address: Address) -> Cluster:
         "circuit_breakers": _breakers(requests=10_000, retries=1_000),
         # authsvc says NOT_SERVING some seconds before it stops: then no check is lost.
         "health_checks": [_health_check("envoy.service.auth.v3.Authorization", interval=2)],
+        **({"transport_socket": authsvc_tls(tls)} if tls else {}),
     }
 
 
@@ -94,7 +95,7 @@ def _upstream(upstream: Upstream, *, trusted_ca: str) -> Cluster:
     if upstream.http2:
         cluster["typed_extension_protocol_options"] = _http2()
     if upstream.tls:
-        cluster["transport_socket"] = _tls(trusted_ca)
+        cluster["transport_socket"] = upstream_tls(trusted_ca)
     return cluster
 
 
@@ -106,19 +107,11 @@ def _cluster(name: str, address: Address, *, connect_timeout: float) -> Cluster:
         "connect_timeout": f"{connect_timeout:g}s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
     }
-    if isinstance(address, TcpAddress) and not _is_ip(address.host):
+    if isinstance(address, TcpAddress) and not is_ip(address.host):
         # Every address of the name takes part.  IPv4 first: Envoy's own choice, IPv6, makes
         # "localhost" fail wherever a server listens on 127.0.0.1 only.
         cluster |= {"type": "STRICT_DNS", "dns_lookup_family": "V4_PREFERRED"}
     return cluster
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _breakers(*, requests: int, retries: int) -> dict[str, Any]:
@@ -149,20 +142,4 @@ def _health_check(service: str, *, interval: float) -> dict[str, Any]:
         "unhealthy_threshold": 1,
         "healthy_threshold": 1,
         "grpc_health_check": {"service_name": service},
-    }
-
-
-def _tls(trusted_ca: str) -> dict[str, Any]:
-    return {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": typed(
-            "UpstreamTlsContext",
-            # The name asked for and the names accepted are the endpoint's own.
-            auto_host_sni=True,
-            auto_sni_san_validation=True,
-            common_tls_context={
-                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                "validation_context": {"trusted_ca": {"filename": trusted_ca}},
-            },
-        ),
     }

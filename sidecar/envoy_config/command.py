@@ -22,6 +22,7 @@ from sidecar.envoy_config.plan import (
     Upstream,
 )
 from sidecar.envoy_config.targets import target_of
+from sidecar.envoy_config.tls_options import TlsOptions, tls_options
 from sidecar.errors import SettingsError
 from sidecar.secret_file import read_secret
 from sidecar.settings import Settings, addresses, load, read_token
@@ -107,6 +108,7 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option(
     "--reject-escaped-slashes", is_flag=True, help="Answer 400 where a path has %2F or %5C."
 )
+@tls_options
 def envoy_config(
     *,
     config: Path | None,
@@ -189,6 +191,8 @@ def _plan(
     envoy_admin: Address | None,
     over_http: bool,
     authsvc_http: Address | None,
+    trusted_ca: str,
+    tls: TlsOptions,
     **rest: Any,
 ) -> EnvoyPlan:
     ours = addresses(settings)
@@ -202,10 +206,12 @@ def _plan(
     if not isinstance(listen, TcpAddress):
         raise click.BadParameter("Envoy listens on host:port", param_hint="--listen")
     default = (settings.authsvc.default_plugin or {}).get("key_names", ("apikey",))
+    target = target_of(checked_by) if checked_by else None
     try:
         return EnvoyPlan(
             listen=listen,
-            authsvc=target_of(checked_by) if checked_by else None,
+            authsvc=target,
+            authsvc_tls=tls.plan(settings.authsvc.tls, target, trusted_ca=trusted_ca),
             authsvc_http=target_of(asked_by) if asked_by else None,
             analytics=target_of(logged_by) if logged_by else None,
             upstreams=served.upstreams,
@@ -213,6 +219,7 @@ def _plan(
             admin=envoy_admin,
             logged_headers=served.logged_headers,
             secret_headers=tuple(dict.fromkeys([*served.key_names, *default])),
+            trusted_ca=trusted_ca,
             **rest,
         )
     except ValueError as error:

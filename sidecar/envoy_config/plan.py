@@ -91,12 +91,28 @@ class PlannedRoute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthsvcTls:
+    """How Envoy speaks TLS to authsvc over gRPC. Files are on Envoy's machine.
+
+    Attributes:
+        trusted_ca: The authorities that authsvc's certificate is checked against.
+        server_name: The name, or the IP address, that must be in it.
+        shown: The certificate that Envoy shows, and its key; None: it shows none.
+    """
+
+    trusted_ca: str
+    server_name: str
+    shown: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvoyPlan:
     """Everything that goes into one bootstrap.
 
     Attributes:
         listen: Where clients connect.
         authsvc: Where Envoy reaches the gRPC ext_authz service; it also takes keys out of bodies.
+        authsvc_tls: How it speaks TLS to that service; None: it does not.
         authsvc_http: Where Envoy asks over plain HTTP instead.
         analytics: Where Envoy reaches the access-log service; None logs nothing.
         upstreams: The backends.
@@ -115,6 +131,7 @@ class EnvoyPlan:
     analytics: Address | None
     upstreams: tuple[Upstream, ...]
     routes: tuple[PlannedRoute, ...]
+    authsvc_tls: AuthsvcTls | None = None
     authsvc_http: Address | None = None
     admin: Address | None = None
     logged_headers: tuple[str, ...] = ()
