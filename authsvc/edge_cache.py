@@ -26,8 +26,7 @@ from urllib.parse import quote
 from authsvc.decision import Allow, AllowReason
 from authsvc.governance import Governance, may_govern
 from authsvc.policy import PolicyBook
-from authsvc.preparation import Recipe, recipe_for
-from authsvc.query import mentions
+from authsvc.preparation import Recipe, key_of, recipe_for
 from authsvc.request import Request
 from authsvc.transaction_id import TRANSACTION_ID
 
@@ -66,7 +65,7 @@ def lease_of(
     if decision.hiding.path is not None or decision.hiding.cookie is not None:
         return None
     recipe = recipe_for(policies, request.route, request.service)
-    if recipe is None or recipe.policy is not decision.policy or not _is_plain(request, recipe):
+    if recipe is None or recipe.policy != decision.policy or key_of(request, recipe) is None:
         return None
     if may_govern(governance, request.route, request.service):
         return None
@@ -77,16 +76,6 @@ def lease_of(
     ends = decision.identity.expires_at if decision.identity else None
     lease = f"{_form(recipe)}|{_permission(config.edge_cache, ends, told, removed)}"
     return lease if len(lease) <= _LONGEST else None
-
-
-def _is_plain(request: Request, recipe: Recipe) -> bool:
-    """Tell whether a request says nothing of its answer but its key."""
-    telling = [name for name, _ in request.headers if name in recipe.telling]
-    if len(telling) != 1 or telling[0] == TRANSACTION_ID:
-        return False
-    if request.method == "OPTIONS" and not recipe.preflight:
-        return False
-    return not (recipe.hidden and mentions(request.path, recipe.hidden))
 
 
 def _form(recipe: Recipe) -> str:
