@@ -18,7 +18,9 @@ from h2.exceptions import NoSuchStreamError, StreamClosedError
 from h2.settings import SettingCodes
 
 from authsvc.extauthz.fastlane import grpc_wire
+from authsvc.extauthz.fastlane.answer_frames import AnswerFrames
 from authsvc.extauthz.fastlane.connection import Connection
+from authsvc.extauthz.fastlane.head import Head
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 from tests.fakes.http2_peer import HEADERS
@@ -33,6 +35,7 @@ class Answerer:
         self.connection: Connection | None = None
         self.bodies: dict[int, bytes] = {}
         self.waiting: dict[int, Stream] = {}
+        self.answer_frames = AnswerFrames(grpc_wire.HEADERS, grpc_wire.OK_TRAILERS)
 
     def opened(self, stream: Stream) -> bool:
         self.bodies[stream.id] = b""
@@ -64,10 +67,17 @@ class Answerer:
         if stream is None or not (stream.is_whole or self._gradual):
             return
         del self.waiting[number]
-        self.connection.outbox.reply(
-            stream, grpc_wire.HEADERS, self.bodies[number], grpc_wire.OK_TRAILERS
-        )
+        self.connection.outbox.reply(stream, self.bodies[number], self.answer_frames)
         self.connection.finish(stream)
+
+    def prompt(self, head: Head, body: bytes) -> object:
+        if self._gradual:
+            return None
+        self.bodies[self.connection._numbers.last] = body
+        return body if self._at_once else ()
+
+    def later(self, stream: Stream, answer: object) -> None:
+        self.waiting[stream.id] = stream
 
 
 class Pair:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 from hpack import Encoder
 
 from authsvc.extauthz.fastlane import frames
+from authsvc.extauthz.fastlane.answer_frames import AnswerFrames
 from authsvc.extauthz.fastlane.connection import Connection
+from authsvc.extauthz.fastlane.head import Head
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 
@@ -45,6 +47,8 @@ class Echo:
         self.parts: list[bytes] = []
         self.resets: list[int] = []
         self.streams: dict[int, Stream] = {}
+        self.prompts: list[int] = []
+        self.answer_frames = AnswerFrames(b"\x88", b"\x88")
 
     def opened(self, stream: Stream) -> bool:
         self.streams[stream.id] = stream
@@ -68,8 +72,23 @@ class Echo:
 
     def answer(self, stream_id: int, body: bytes) -> None:
         stream = self.streams[stream_id]
-        self.connection.outbox.reply(stream, b"\x88", body, b"\x88")
+        self.connection.outbox.reply(stream, body, self.answer_frames)
         self.connection.finish(stream)
+
+    def prompt(self, head: Head, body: bytes) -> object:
+        if self.gradual:
+            return None
+        number = self.connection._numbers.last
+        self.prompts.append(number)
+        if not self.at_once:
+            return (body,)
+        self.wholes.append((number, body))
+        return body
+
+    def later(self, stream: Stream, answer: object) -> None:
+        self.streams[stream.id] = stream
+        if isinstance(answer, tuple):
+            self.wholes.append((stream.id, *answer))
 
 
 class Peer:

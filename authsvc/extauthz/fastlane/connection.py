@@ -12,21 +12,20 @@ What callers can rely on, strongest first:
 from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
+from authsvc.extauthz.fastlane.control import Control
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
 from authsvc.extauthz.fastlane.frame_reader import FrameReader, without_padding
-from authsvc.extauthz.fastlane.frame_shapes import check_priority
-from authsvc.extauthz.fastlane.head import HeadReader, check_trailers
-from authsvc.extauthz.fastlane.hpack import Decoder
+from authsvc.extauthz.fastlane.head import HeadReader
 from authsvc.extauthz.fastlane.inflow import Inflow
 from authsvc.extauthz.fastlane.lifetime import Lifetime
-from authsvc.extauthz.fastlane.limits import Allowance, Limits
+from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.numbers import StreamNumbers
+from authsvc.extauthz.fastlane.open_requests import OpenRequests
 from authsvc.extauthz.fastlane.outbox import Outbox
 from authsvc.extauthz.fastlane.static_table import Field
 from authsvc.extauthz.fastlane.stream import Requests, Stream
 
 _FRAMING: Final = 5  # bytes in front of each gRPC message
-_DRAIN_PING: Final = b"draining"
 
 
 class Connection:
@@ -34,20 +33,30 @@ class Connection:
 
     def __init__(self, *, requests: Requests, limits: Limits, now: float) -> None:
         self._requests = requests
-        self._limits = limits
+        self._around = requests.answer_frames
+        self._most_streams = limits.streams
         self._reader = FrameReader(max_block_size=limits.header_block_size)
-        self._decoder = Decoder(max_list_size=limits.header_list_size)
-        self._heads = HeadReader()
+        self._heads = HeadReader(max_list_size=limits.header_list_size)
         self._streams: dict[int, Stream] = {}  # in the order in which they came
         self._numbers = StreamNumbers()
         self._largest = limits.message_size + _FRAMING
-        self._window_size = self._largest + frames.MAX_FRAME_SIZE
         self._inflow = Inflow(limits.received)
-        self._resets = Allowance(limits.resets)
-        self._control_frames = Allowance(limits.control_frames)
         self._lifetime = Lifetime(limits, now)
-        self._is_draining = False
         self._is_ended = False
+        self.outbox = Outbox(self._streams, max_unsent=limits.unsent)
+        self.outbox.greet(limits, window=self._largest + frames.MAX_FRAME_SIZE)
+        self._control = Control(
+            numbers=self._numbers, outbox=self.outbox, lifetime=self._lifetime, limits=limits
+        )
+        self._open = OpenRequests(
+            self._streams,
+            requests=requests,
+            numbers=self._numbers,
+            outbox=self.outbox,
+            inflow=self._inflow,
+            lifetime=self._lifetime,
+            largest=self._largest,
+        )
         self._takers = {
             frames.HEADERS: self._take_headers,
             frames.DATA: self._take_data,
@@ -58,8 +67,6 @@ class Connection:
             # GOAWAY is among the rest: what the peer has asked is answered, then it closes.
             frames.WINDOW_UPDATE: self._take_window_update,
         }
-        self.outbox = Outbox(self._streams, max_unsent=limits.unsent)
-        self.outbox.greet(limits, window=self._window_size)
 
     @property
     def is_ended(self) -> bool:
@@ -77,9 +84,12 @@ class Connection:
         if self._is_ended:
             return
         try:
-            for kind, flags, stream_id, payload in self._reader.read(data):
-                if not self._take(kind, flags, stream_id, payload):
+            self._reader.add(data)
+            while self._take_requests():
+                frame = self._reader.next()
+                if frame is None:
                     return
+                self._take(*frame)
         except ConnectionFault as fault:
             self.end(fault.code, fault.reason)
 
@@ -88,7 +98,7 @@ class Connection:
         self._lifetime.now = now
         for stream in list(self._streams.values()):
             if stream.waits_for_peer and self._lifetime.is_late(stream.opened):
-                self._fail(stream.id, faults.CANCEL)
+                self._open.fail(stream.id, faults.CANCEL)
         if self._streams:
             self._lifetime.use()
         elif self._lifetime.is_idle:
@@ -101,22 +111,14 @@ class Connection:
             self.refuse_more()  # a peer that does not answer PING stays no longer
 
     def drain(self) -> None:
-        """Ask the peer to open no more requests, and refuse new ones once it must know of it.
-
-        Section 6.8: the first GOAWAY refuses nothing; its PING comes back when the peer has it.
-        """
-        if not self._is_draining and not self._is_ended:
-            self._is_draining = True
-            self.outbox.write(
-                frames.goaway(frames.MAX_STREAM_ID, faults.NO_ERROR),
-                frames.frame(frames.PING, 0, 0, _DRAIN_PING),
-            )
+        """Ask the peer to open no more requests, and refuse new ones once it must know of it."""
+        if not self._is_ended:
+            self._control.drain()
 
     def refuse_more(self) -> None:
         """Refuse requests that come from now on, without waiting for the peer to know of it."""
-        if not self._numbers.are_refused and not self._is_ended:
-            self._numbers.refused_after = self._numbers.last
-            self.outbox.write(frames.goaway(self._numbers.last, faults.NO_ERROR))
+        if not self._is_ended:
+            self._control.refuse_more()
 
     def end(self, code: int, reason: str) -> None:
         """End the connection and all its requests; say why."""
@@ -128,87 +130,113 @@ class Connection:
         """Forget all requests: the peer has gone."""
         self._is_ended = True
         for stream in list(self._streams.values()):
-            self._forget(stream)
+            self._open.forget(stream)
 
     def give_room(self, stream: Stream, size: int) -> None:
         """Let the peer send ``size`` bytes more in place of those that were used."""
-        size = min(size, stream.held)
-        stream.held -= size
-        if size and not stream.is_whole and stream.id in self._streams:
-            stream.window += size
-            self.outbox.write(frames.window_update(stream.id, size))
-        self._give_room(size)
+        self._open.give_room(stream, size)
 
     def finish(self, stream: Stream) -> None:
         """Forget a request whose answer is given; what it has yet to say is not waited for."""
-        stream.is_over = True
-        self._drop_body(stream)
-        self._lifetime.use()
-        if stream.unsent:
-            stream.opened = self._lifetime.now  # as long again for the peer to take it
-        else:
-            self._close(stream)
+        self._open.finish(stream)
 
-    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> bool:
-        """Take a frame; return whether more are to be read."""
+    def _take_requests(self) -> bool:
+        """Take the requests that are next and all there, in two frames: nearly all of Envoy's are.
+
+        What comes of one is what ``_take`` would make of its frames; what is not exactly so is
+        left to it. One that is answered at once has no ``Stream``. Return whether the connection
+        goes on.
+        """
+        numbers, reader, inflow = self._numbers, self._reader, self._inflow
+        while not numbers.are_refused and len(self._streams) < self._most_streams:
+            number = numbers.last + 2 if numbers.last else 1
+            found = reader.next_request(number)
+            if found is None:
+                break
+            block, body, end = found
+            try:
+                head = self._heads.read(block)
+            except StreamFault as fault:
+                numbers.last = number
+                self._reset(number, fault.code)
+                break
+            numbers.last = number
+            size = len(body)
+            answer: object = None
+            if size <= inflow.window and size <= self._largest and head.length in (-1, size):
+                answer = self._requests.prompt(head, body)
+            if answer is None:
+                self._open.begin(number, head)
+                break
+            reader.position = end
+            if isinstance(answer, bytes) and self.outbox.answer(number, answer, self._around):
+                inflow.take(size)
+                self._open.return_room(size)
+                self._lifetime.use()
+            else:
+                self._open.answer_later(number, head, size, answer)
+                if self._is_ended:
+                    break
+        return not self._is_ended
+
+    def _reset(self, stream_id: int, code: int) -> None:
+        """End a request for what the peer did wrong."""
+        self._open.fail(stream_id, code)
+        # To provoke resets is as good as to send them: either opens more than is allowed.
+        self._control.count_reset()
+
+    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
         taker = self._takers.get(kind)
         if taker is None:
-            self._count(self._control_frames)
-            return True
+            self._control.count_frame()
+            return
         try:
             taker(flags, stream_id, payload)
         except StreamFault as fault:
-            self._fail(stream_id, fault.code)
-            # To provoke resets is as good as to send them: either opens more than is allowed.
-            self._count(self._resets)
-        return not self._is_ended
+            self._reset(stream_id, fault.code)
 
     def _take_headers(self, flags: int, stream_id: int, block: bytes) -> None:
-        fields = self._decoder.decode(block)  # always: the table must stay the peer's
-        if stream_id % 2 == 0:
-            raise ConnectionFault(faults.PROTOCOL_ERROR, "a request with a number of ours")
         is_last = bool(flags & frames.END_STREAM)
         stream = self._streams.get(stream_id)
+        if stream is None and stream_id % 2 and self._numbers.is_new(stream_id):
+            self._take_head(stream_id, block, is_last=is_last)
+            return
+        fields = self._heads.decode(block)  # always: the table must stay the peer's
+        if stream_id % 2 == 0:
+            raise ConnectionFault(faults.PROTOCOL_ERROR, "a request with a number of ours")
         if stream is not None:
             self._take_trailers(stream, fields, is_last=is_last)
-        elif stream_id > self._numbers.refused_after:
-            pass  # GOAWAY has said so
-        elif stream_id > self._numbers.last:
-            self._open(stream_id, fields, is_last=is_last)
-        else:
+        elif stream_id <= self._numbers.refused_after:  # else GOAWAY has said so
             self._numbers.refuse_late(stream_id)
 
-    def _open(self, stream_id: int, fields: list[Field], *, is_last: bool) -> None:
-        self._numbers.use(stream_id)
-        if len(self._streams) >= self._limits.streams:
+    def _take_head(self, stream_id: int, block: bytes, *, is_last: bool) -> None:
+        if len(self._streams) >= self._most_streams:
+            self._heads.decode(block)
+            self._numbers.use(stream_id)
             raise StreamFault(faults.REFUSED_STREAM, "too many requests at once")
-        stream = Stream(
-            stream_id,
-            self._heads.read(fields),
-            opened=self._lifetime.now,
-            window=self._window_size,
-            send_window=self.outbox.initial_window,
-        )
-        self._streams[stream_id] = stream
-        stream.is_whole = is_last
-        stream.is_gradual = self._requests.opened(stream)
-        self._complete(stream)
+        try:
+            head = self._heads.read(block)
+        except StreamFault:
+            self._numbers.use(stream_id)
+            raise
+        self._numbers.use(stream_id)
+        self._open.complete(self._open.begin(stream_id, head, is_whole=is_last))
 
     def _take_trailers(self, stream: Stream, fields: list[Field], *, is_last: bool) -> None:
         if stream.is_whole:
             raise StreamFault(faults.STREAM_CLOSED, "headers after the end of a request")
         if not is_last:
             raise StreamFault(faults.PROTOCOL_ERROR, "trailers that do not end a request")
-        check_trailers(fields)
+        self._heads.check_trailers(fields)
         stream.is_whole = True
-        self._complete(stream)
+        self._open.complete(stream)
 
     def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
         size = len(payload)
         self._inflow.take(size)
         stream = self._streams.get(stream_id)
         if stream is None:
-            self._give_room(size)
+            self._open.return_room(size)
             if stream_id <= self._numbers.refused_after:
                 self._numbers.refuse_idle(stream_id)
                 self._numbers.refuse_late(stream_id)
@@ -222,56 +250,32 @@ class Connection:
         stream.is_whole = bool(flags & frames.END_STREAM)
         if flags & frames.PADDED:
             payload = without_padding(flags, payload)
-            self.give_room(stream, size - len(payload))
+            self._open.give_room(stream, size - len(payload))
         if not payload and not stream.is_whole:
-            self._count(self._control_frames)
+            self._control.count_frame()
         if stream.is_over:
-            self._drop_body(stream)
+            self._open.drop_body(stream)
             return
         if payload:
-            self._add(stream, payload)
-        self._complete(stream)
-
-    def _add(self, stream: Stream, data: bytes) -> None:
-        stream.received += len(data)
-        if stream.is_gradual:
-            self._requests.part(stream, data)
-        elif stream.received > self._largest:
-            self._requests.too_large(stream)
-        else:
-            stream.keep(data)
-
-    def _complete(self, stream: Stream) -> None:
-        if stream.is_over or not stream.is_whole:
-            return
-        if stream.head.length not in (-1, stream.received):
-            raise StreamFault(faults.PROTOCOL_ERROR, "a length that is not the body's")
-        self._requests.whole(stream)
+            self._open.take_part(stream, payload)
+        self._open.complete(stream)
 
     def _take_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        self._count(self._control_frames)
-        check_priority(payload, is_idle=stream_id > self._numbers.last)
+        self._control.take_priority(stream_id, payload)
 
     def _take_rst_stream(self, _flags: int, stream_id: int, _payload: bytes) -> None:
         self._numbers.refuse_idle(stream_id)
-        self._count(self._resets)
+        self._control.count_reset()
         stream = self._streams.get(stream_id)
         if stream is not None:
-            self._forget(stream)
+            self._open.forget(stream)
 
     def _take_settings(self, flags: int, _stream_id: int, payload: bytes) -> None:
-        self._count(self._control_frames)
-        if not flags & frames.ACK:
-            self.outbox.adopt(frames.read_settings(payload))
-            self.outbox.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
-            self._settle()
+        self._control.take_settings(flags, payload)
+        self._open.settle()
 
     def _take_ping(self, flags: int, _stream_id: int, payload: bytes) -> None:
-        self._count(self._control_frames)
-        if not flags & frames.ACK:
-            self.outbox.write(frames.frame(frames.PING, frames.ACK, 0, payload))
-        elif self._is_draining and payload == _DRAIN_PING:
-            self.refuse_more()
+        self._control.take_ping(flags, payload)
 
     def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
         increment = frames.read_number(payload) & frames.MAX_WINDOW
@@ -283,45 +287,4 @@ class Connection:
             if stream is None:
                 return
             self.outbox.widen_stream(stream, increment)
-        self._settle()
-
-    def _settle(self) -> None:
-        """Send what the windows let pass now, and forget the requests that ended with it."""
-        for stream in self.outbox.flush():
-            self._close(stream)
-
-    def _close(self, stream: Stream) -> None:
-        """Forget a request whose answer is sent."""
-        del self._streams[stream.id]
-        if not stream.is_whole:
-            self._numbers.remember_reset(stream.id)
-            self.outbox.write(frames.rst_stream(stream.id, faults.NO_ERROR))
-
-    def _count(self, allowance: Allowance) -> None:
-        if not allowance.take(self._lifetime.now):
-            raise ConnectionFault(faults.ENHANCE_YOUR_CALM, "too much that says nothing")
-
-    def _fail(self, stream_id: int, code: int) -> None:
-        stream = self._streams.get(stream_id)
-        if stream is not None:
-            self._forget(stream)
-        self._numbers.remember_reset(stream_id)
-        self.outbox.write(frames.rst_stream(stream_id, code))
-
-    def _forget(self, stream: Stream) -> None:
-        stream.is_over = True
-        self._drop_body(stream)
-        self.outbox.drop(stream)
-        del self._streams[stream.id]
-        self._lifetime.use()
-        self._requests.reset(stream)
-
-    def _drop_body(self, stream: Stream) -> None:
-        self._give_room(stream.held)
-        stream.held = 0
-        stream.body = []
-
-    def _give_room(self, size: int) -> None:
-        increment = self._inflow.give(size)
-        if increment:
-            self.outbox.write(frames.window_update(0, increment))
+        self._open.settle()

@@ -13,7 +13,7 @@ from authsvc.extauthz.extproc import BodyHider
 from authsvc.extauthz.fastlane.endings import ConnectionMetrics, NullConnectionMetrics
 from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
 from authsvc.extauthz.fastlane.limits import Limits
-from authsvc.extauthz.fastlane.calls import Methods, Streaming, Unary
+from authsvc.extauthz.fastlane.methods import Methods, Streaming, Unary
 from authsvc.extauthz.fastlane.server import Server, listen
 from authsvc.extauthz.health import HEALTH_SERVICE, Health
 from authsvc.metrics import AuthMetrics

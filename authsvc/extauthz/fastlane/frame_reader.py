@@ -3,7 +3,6 @@
 Header blocks come out whole, without padding and priority, as one HEADERS frame each.
 """
 
-from collections.abc import Iterator
 from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
@@ -11,17 +10,29 @@ from authsvc.extauthz.fastlane.faults import ConnectionFault
 from authsvc.extauthz.fastlane.frame_shapes import check_shape
 
 Frame = tuple[int, int, int, bytes]  # type, flags, stream, payload
+Request = tuple[bytes, bytes, int]  # a header block, a body, and where it ends
 
+_unpack: Final = frames.SHORT_HEADER.unpack_from
+_WHOLE_HEADERS: Final = frames.HEADERS << 8 | frames.END_HEADERS
+_LAST_DATA: Final = frames.DATA << 8 | frames.END_STREAM
 _CONTINUATIONS: Final = 64  # frames of one header block
 _PRIORITY_LENGTH: Final = 5
 
 
 class FrameReader:
-    """Splits what comes on one connection; keeps less than a frame and a header block of it."""
+    """Splits what comes on one connection; keeps less than a frame and a header block of it.
+
+    Attributes:
+        data: What came last, with what was left before.
+        position: Where in it the next frame begins; who reads one by itself goes on behind it.
+        is_between_requests: The connection has begun, and no header block is half there.
+    """
 
     def __init__(self, *, max_block_size: int) -> None:
+        self.data = b""
+        self.position = 0
+        self.is_between_requests = False
         self._max_block_size = max_block_size
-        self._unread = b""
         self._has_preface = False
         self._has_settings = False
         self._block: list[bytes] = []  # of a header block that is not whole
@@ -34,56 +45,97 @@ class FrameReader:
         """Whether the peer has sent its preface and its first SETTINGS."""
         return self._has_settings
 
-    def read(self, data: bytes) -> Iterator[Frame]:
-        """Yield the frames that are whole now.
+    def add(self, data: bytes) -> None:
+        """Take bytes from the peer.
 
         Raises:
-            ConnectionFault: It is no HTTP/2, or a frame is too large or out of place.
+            ConnectionFault: It is no HTTP/2.
         """
-        if self._unread:
-            data = self._unread + data
-            self._unread = b""
-        position = self._read_preface(data)
-        end = len(data)
-        while end - position >= frames.HEADER_LENGTH:
-            high, low, kind, flags, stream_id = frames.HEADER.unpack_from(data, position)
+        self.data = self.data + data if self.data else data
+        if not self._has_preface:
+            self._read_preface()
+
+    def next(self) -> Frame | None:
+        """Return the next frame, or None if it is not whole yet.
+
+        Raises:
+            ConnectionFault: A frame is too large or out of place.
+        """
+        data = self.data
+        while self._has_preface and len(data) - self.position >= frames.HEADER_LENGTH:
+            high, low, kind, flags, number = frames.HEADER.unpack_from(data, self.position)
             length = high << 16 | low
             if length > frames.MAX_FRAME_SIZE:
                 raise ConnectionFault(faults.FRAME_SIZE_ERROR, "a frame that is too large")
-            start = position + frames.HEADER_LENGTH
-            if end - start < length:
+            start = self.position + frames.HEADER_LENGTH
+            if len(data) - start < length:
                 break
-            position = start + length
-            payload = data[start:position]
-            stream_id &= frames.MAX_STREAM_ID
-            if kind != frames.DATA or not self._has_settings:
-                payload = self._check(kind, flags, stream_id, payload)
-            if self._block_stream or not _is_whole(kind, flags):
-                if not self._assemble(kind, flags, stream_id, payload):
-                    continue
-                kind, flags, payload = frames.HEADERS, self._block_flags, b"".join(self._block)
-                self._block, self._block_stream = [], 0
-            yield kind, flags, stream_id, payload
-        if self._has_preface:
-            self._unread = data[position:]
+            self.position = start + length
+            payload = data[start : self.position]
+            frame = self._read(kind, flags, number & frames.MAX_STREAM_ID, payload)
+            if frame is not None:
+                return frame
+        self.data = data[self.position :]
+        self.position = 0
+        return None
 
-    def _read_preface(self, data: bytes) -> int:
-        if self._has_preface:
-            return 0
+    def next_request(self, number: int) -> Request | None:
+        """Return the next two frames where they are a whole request, HEADERS and DATA, or None.
+
+        The HEADERS are read then. The DATA are if ``position`` is set to where they end; else they
+        are the next frame.
+
+        Args:
+            number: The stream that the request has to be on.
+        """
+        data, position = self.data, self.position
+        middle = len(data) - 2 * frames.HEADER_LENGTH
+        if position > middle or not self.is_between_requests:
+            return None
+        high, size, kind, stream = _unpack(data, position)
+        if kind != _WHOLE_HEADERS or stream != number or high or size > frames.MAX_FRAME_SIZE:
+            return None
+        start = position + frames.HEADER_LENGTH
+        if start + size > middle + frames.HEADER_LENGTH:
+            return None
+        middle = start + size
+        high, size, kind, stream = _unpack(data, middle)
+        body = middle + frames.HEADER_LENGTH
+        end = body + size
+        if kind != _LAST_DATA or stream != number or high or size > frames.MAX_FRAME_SIZE:
+            return None
+        if end > len(data):
+            return None
+        self.position = middle
+        return data[start:middle], data[body:end], end
+
+    def _read(self, kind: int, flags: int, stream_id: int, payload: bytes) -> Frame | None:
+        """Return a frame, unless it is a header block that goes on."""
+        if kind != frames.DATA or not self._has_settings:
+            payload = self._check(kind, flags, stream_id, payload)
+        if self._block_stream or not _is_whole(kind, flags):
+            is_whole = self._assemble(kind, flags, stream_id, payload)
+            self.is_between_requests = is_whole
+            if not is_whole:
+                return None
+            kind, flags, payload = frames.HEADERS, self._block_flags, b"".join(self._block)
+            self._block, self._block_stream = [], 0
+        return kind, flags, stream_id, payload
+
+    def _read_preface(self) -> None:
         size = len(frames.PREFACE)
-        if data[:size] != frames.PREFACE[: len(data)]:
+        if self.data[:size] != frames.PREFACE[: len(self.data)]:
             raise ConnectionFault(faults.PROTOCOL_ERROR, "this is not HTTP/2")
-        if len(data) < size:
-            self._unread = data
-            return len(data)
-        self._has_preface = True
-        return size
+        if len(self.data) >= size:
+            self._has_preface = True
+            self.position = size
 
     def _check(self, kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
         """Check a frame, and return its payload without padding and priority if it is HEADERS."""
         if not self._has_settings and (kind != frames.SETTINGS or flags & frames.ACK):
             raise ConnectionFault(faults.PROTOCOL_ERROR, "not SETTINGS first")
-        self._has_settings = True
+        if not self._has_settings:
+            self._has_settings = self.is_between_requests = True
         if kind == frames.HEADERS:
             return _block_of(flags, payload)
         check_shape(kind, flags, stream_id, len(payload))

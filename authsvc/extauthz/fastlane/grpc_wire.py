@@ -5,10 +5,12 @@ The header blocks here use no dynamic table: they are right whatever the peer's 
 
 import re
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 from urllib.parse import quote
 
 PREFIX: Final = 5  # bytes in front of each message: a flag and a length
+_PREFIX: Final = Struct(">BI")
 
 
 class Status(IntEnum):
@@ -34,7 +36,7 @@ class CallError(Exception):
 
 def prefixed(message: bytes) -> bytes:
     """Return a message as it is sent, not compressed."""
-    return b"\0" + len(message).to_bytes(4, "big") + message
+    return _PREFIX.pack(0, len(message)) + message
 
 
 class MessageSplitter:
@@ -79,12 +81,13 @@ def message_size(body: bytes | bytearray, *, max_size: int) -> int:
     Raises:
         CallError: It is compressed, or too large.
     """
-    if body[0]:
+    compression, size = _PREFIX.unpack_from(body)
+    if compression:
         raise CallError(Status.UNIMPLEMENTED, "compressed messages are not supported")
-    size = int.from_bytes(body[1:PREFIX], "big")
     if size > max_size:
         raise CallError(Status.RESOURCE_EXHAUSTED, "the message is too large")
-    return size
+    found: int = size
+    return found
 
 
 def only_message(body: bytes, *, max_size: int) -> bytes:

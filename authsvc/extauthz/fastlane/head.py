@@ -1,19 +1,23 @@
 """What a request's header block says, and whether it may: RFC 9113, sections 8.2 and 8.3."""
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 from authsvc.extauthz.fastlane.faults import PROTOCOL_ERROR, StreamFault
+from authsvc.extauthz.fastlane.hpack import Decoder
 from authsvc.extauthz.fastlane.static_table import Field
 
 _PSEUDO: Final = frozenset((b":method", b":scheme", b":path", b":authority"))
-_NEEDED: Final = (b":method", b":scheme", b":path")
 _OF_A_CONNECTION: Final = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade")
 )
+_TELLING: Final = frozenset((b"content-type", b"grpc-timeout", b"grpc-encoding", b"content-length"))
+_COLON: Final = 0x3A
 _NAME: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _VALUE: Final = re.compile(rb"(?:[^\0\r\n\t ](?:[^\0\r\n]*[^\0\r\n\t ])?)?")
+_REMEMBERED_BLOCKS: Final = 16
+_REMEMBERED_FIELDS: Final = 64
+_REMEMBERED_SIZE: Final = 512  # bytes of each: those that come again are short
 _MAX_DIGITS: Final = 15  # of a content-length: more than anybody will send
 
 
@@ -29,8 +33,15 @@ class Head:
     __slots__ = ("content_type", "encoding", "length", "method", "path", "timeout")
 
     def __init__(self, fields: dict[bytes, bytes]) -> None:
-        self.method = fields[b":method"]
-        self.path = fields[b":path"]
+        """Take what is said of a request.
+
+        Raises:
+            StreamFault: It is not enough, or its length is none.
+        """
+        self.method = fields.get(b":method", b"")
+        self.path = fields.get(b":path", b"")
+        if not self.method or not self.path or not fields.get(b":scheme"):
+            raise StreamFault(PROTOCOL_ERROR, "a pseudo-header is missing")
         self.content_type = fields.get(b"content-type", b"")
         self.timeout = fields.get(b"grpc-timeout", b"")
         self.encoding = fields.get(b"grpc-encoding", b"")
@@ -38,68 +49,101 @@ class Head:
 
 
 class HeadReader:
-    """Reads the heads of one connection's requests; most say the same as the one before."""
+    """Reads the header blocks of one connection, in the order in which they come.
 
-    __slots__ = ("_fields", "_head")
+    What is remembered is what cannot have changed: blocks that mean the same until the table
+    changes, and fields that were found to be well-formed.
+    """
 
-    def __init__(self) -> None:
-        self._fields: Sequence[Field] = ()
-        self._head: Head | None = None
+    __slots__ = ("_approved", "_decoder", "_known")
 
-    def read(self, fields: Sequence[Field]) -> Head:
-        """Return the head of a request; the same for the same list, which must not change.
+    def __init__(self, *, max_list_size: int) -> None:
+        """Begin with an empty table, see ``hpack.Decoder``."""
+        self._decoder = Decoder(max_list_size=max_list_size)
+        self._known: dict[bytes, Head] = {}
+        self._approved: set[Field] = set()
+
+    def read(self, block: bytes) -> Head:
+        """Return the head of a request, not to be changed: the next may be the same.
 
         Raises:
             StreamFault: The request is malformed.
+            ConnectionFault: The block cannot be decoded.
         """
-        if self._head is None or fields is not self._fields:
-            self._head = read_head(fields)
-            self._fields = fields
-        return self._head
+        known = self._known.get(block)
+        if known is not None:
+            return known
+        head = self._head_of(self.decode(block))
+        if not self._decoder.has_changed and len(block) <= _REMEMBERED_SIZE:
+            if len(self._known) >= _REMEMBERED_BLOCKS:
+                self._known.clear()
+            self._known[block] = head
+        return head
 
+    def decode(self, block: bytes) -> list[Field]:
+        """Return the fields of a block.
 
-def read_head(fields: Sequence[Field]) -> Head:
-    """Return the head of a request.
+        Raises:
+            ConnectionFault: It cannot be decoded.
+        """
+        fields = self._decoder.decode(block)
+        if self._decoder.has_changed:
+            self._known.clear()
+        return fields
 
-    Raises:
-        StreamFault: The request is malformed.
-    """
-    found: dict[bytes, bytes] = {}
-    is_after_pseudo = False
-    for name, value in fields:
-        if name[:1] == b":":
-            if is_after_pseudo or name in found or name not in _PSEUDO:
-                raise StreamFault(PROTOCOL_ERROR, "a pseudo-header that may not be there")
-            if _VALUE.fullmatch(value) is None:
-                raise StreamFault(PROTOCOL_ERROR, "a pseudo-header with a malformed value")
-        else:
-            is_after_pseudo = True
-            _check(name, value)
-            if name == b"content-length" and found.get(name, value) != value:
-                raise StreamFault(PROTOCOL_ERROR, "two lengths")
-        found.setdefault(name, value)
-    if any(not found.get(name) for name in _NEEDED):
-        raise StreamFault(PROTOCOL_ERROR, "a pseudo-header is missing")
-    return Head(found)
+    def check_trailers(self, fields: list[Field]) -> None:
+        """Check what comes after a body.
 
+        Raises:
+            StreamFault: It is malformed.
+        """
+        for field in fields:
+            if field[0][:1] == b":":
+                raise StreamFault(PROTOCOL_ERROR, "a pseudo-header among trailers")
+            self._approve(field)
 
-def check_trailers(fields: Sequence[Field]) -> None:
-    """Check what comes after a body.
+    def _head_of(self, fields: list[Field]) -> Head:
+        found: dict[bytes, bytes] = {}
+        is_after_pseudo = False
+        approved = self._approved
+        for field in fields:
+            if field not in approved:
+                self._approve(field)
+            name, value = field
+            if name[0] == _COLON:
+                if is_after_pseudo or name in found:
+                    raise StreamFault(PROTOCOL_ERROR, "a pseudo-header that may not be there")
+                found[name] = value
+            else:
+                is_after_pseudo = True
+                if name in _TELLING and found.setdefault(name, value) != value:
+                    _refuse_second(name)
+        return Head(found)
 
-    Raises:
-        StreamFault: It is malformed.
-    """
-    for name, value in fields:
-        if name[:1] == b":":
-            raise StreamFault(PROTOCOL_ERROR, "a pseudo-header among trailers")
-        _check(name, value)
+    def _approve(self, field: Field) -> None:
+        _check(field[0], field[1])
+        if len(field[0]) + len(field[1]) <= _REMEMBERED_SIZE:
+            if len(self._approved) >= _REMEMBERED_FIELDS:
+                self._approved.clear()
+            self._approved.add(field)
 
 
 def _check(name: bytes, value: bytes) -> None:
+    if name in _PSEUDO:
+        if _VALUE.fullmatch(value) is None:
+            raise StreamFault(PROTOCOL_ERROR, "a pseudo-header with a malformed value")
+        return
+    # A colon is in no other name.
     if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
         raise StreamFault(PROTOCOL_ERROR, "a malformed header")
     if name in _OF_A_CONNECTION or (name == b"te" and value != b"trailers"):
         raise StreamFault(PROTOCOL_ERROR, "a header of the connection")
+
+
+def _refuse_second(name: bytes) -> None:
+    """Refuse what may not be said twice in different ways; of other headers the first counts."""
+    if name == b"content-length":
+        raise StreamFault(PROTOCOL_ERROR, "two lengths")
 
 
 def _length(value: bytes | None) -> int:

@@ -3,7 +3,7 @@
 What callers can rely on:
 
 1. Every block is decoded, in order: the table stays the peer's, also where nobody wants a field.
-2. Memory is bounded: by the table's size, the size of a header list, and some remembered blocks.
+2. Memory is bounded: by the table's size, and the size of a header list.
 3. Every block that is not right raises; none raises anything but ``ConnectionFault``.
 """
 
@@ -16,14 +16,24 @@ from authsvc.extauthz.fastlane.static_table import STATIC, Field
 TABLE_SIZE: Final = 4096  # bytes; the size before SETTINGS, which is the one that we keep to
 _OVERHEAD: Final = 32  # bytes that each entry counts for beside its text (section 4.1)
 _MAX_INTEGER: Final = 1 << 24  # nothing here is as large
-_REMEMBERED: Final = 16  # blocks
-_REMEMBERED_SIZE: Final = 1024  # bytes of each: those that repeat are short
+# A byte that a field begins with says what follows it: section 6.
+_INDEXED: Final = 0x80
+_INDEXED_MASK: Final = 0x7F
+_ADDED: Final = 0x40
+_ADDED_MASK: Final = 0x3F
+_RESIZED: Final = 0x20
+_OTHER_MASK: Final = 0x0F
 
-_STATIC_LENGTH: Final = len(STATIC)
+_STATIC: Final = list(STATIC)
+_STATIC_LENGTH: Final = 62  # with the entry 0, which is none
 
 
 class Decoder:
-    """Decodes the header blocks of one connection."""
+    """Decodes the header blocks of one connection.
+
+    Attributes:
+        has_changed: The last block changed the table; otherwise it means the same again.
+    """
 
     def __init__(self, *, max_list_size: int) -> None:
         """Begin with an empty table.
@@ -31,54 +41,41 @@ class Decoder:
         Args:
             max_list_size: Bytes that a header list may have, each field counting 32 more.
         """
+        self.has_changed = False
         self._max_list_size = max_list_size
         self._entries: list[Field] = []  # the newest last
         self._size = 0
         self._max_size = TABLE_SIZE
-        # What blocks meant that changed nothing: they mean the same until the table changes.
-        self._known: dict[bytes, list[Field]] = {}
 
     def decode(self, block: bytes) -> list[Field]:
-        """Return the fields of a whole block, not to be changed; the same list for the same block.
+        """Return the fields of a whole block.
 
         Raises:
             CompressionError: It is no header block for this table.
             ConnectionFault: It makes a longer list than is allowed.
         """
-        known = self._known.get(block)
-        if known is not None:
-            return known
-        fields, changed = self._decode(block)
-        if changed or len(self._known) >= _REMEMBERED:
-            self._known.clear()
-        if not changed and len(block) <= _REMEMBERED_SIZE:
-            self._known[block] = fields
-        return fields
-
-    def _decode(self, block: bytes) -> tuple[list[Field], bool]:
+        self.has_changed = False
         fields: list[Field] = []
-        position, changed = self._resize(block)
+        position = self._resize(block)
+        end = len(block)
         room = self._max_list_size
-        while position < len(block):
+        while position < end:
             first = block[position]
-            if first & 0x80:
-                index, position = _integer(block, position, 0x7F)
+            position += 1
+            if first >= _INDEXED:
+                index = first - _INDEXED
+                if index == _INDEXED_MASK:
+                    index, position = _rest(block, position, index)
                 field = self._entry(index)
-            elif first & 0x40:
-                field, position = self._literal(block, position, 0x3F)
-                self._add(field)
-                changed = True
-            elif first & 0x20:
-                raise CompressionError("a change of the table's size within a block")
             else:
-                field, position = self._literal(block, position, 0x0F)
+                field, position = self._literal(block, position, first)
             room -= len(field[0]) + len(field[1]) + _OVERHEAD
             if room < 0:
                 raise ConnectionFault(ENHANCE_YOUR_CALM, "a header list that is too long")
             fields.append(field)
-        return fields, changed
+        return fields
 
-    def _resize(self, block: bytes) -> tuple[int, bool]:
+    def _resize(self, block: bytes) -> int:
         """Follow the changes of the table's size that a block begins with, two at most."""
         position = changes = 0
         while position < len(block) and block[position] >> 5 == 1:
@@ -88,29 +85,42 @@ class Decoder:
                 raise CompressionError("a table that is larger than allowed")
             self._max_size = size
             self._evict()
-        return position, changes > 0
+            self.has_changed = True
+        return position
 
-    def _literal(self, block: bytes, position: int, mask: int) -> tuple[Field, int]:
-        index, position = _integer(block, position, mask)
+    def _literal(self, block: bytes, position: int, first: int) -> tuple[Field, int]:
+        is_added = first >= _ADDED
+        if not is_added and first >= _RESIZED:
+            raise CompressionError("a change of the table's size within a block")
+        mask = _ADDED_MASK if is_added else _OTHER_MASK
+        index = first & mask
+        if index == mask:
+            index, position = _rest(block, position, mask)
         if index:
             name = self._entry(index)[0]
         else:
             name, position = _string(block, position)
         value, position = _string(block, position)
-        return (name, value), position
+        field = (name, value)
+        if is_added:
+            self._add(field)
+        return field, position
 
     def _entry(self, index: int) -> Field:
-        if 0 < index < _STATIC_LENGTH:
-            return STATIC[index]
-        place = index - _STATIC_LENGTH
-        if index == 0 or place >= len(self._entries):
+        if index < _STATIC_LENGTH:
+            if index == 0:
+                raise CompressionError("an entry that no table has")
+            return _STATIC[index]
+        if index - _STATIC_LENGTH >= len(self._entries):
             raise CompressionError("an entry that the table does not have")
-        return self._entries[-1 - place]
+        return self._entries[_STATIC_LENGTH - 1 - index]
 
     def _add(self, field: Field) -> None:
+        self.has_changed = True
         self._entries.append(field)
         self._size += len(field[0]) + len(field[1]) + _OVERHEAD
-        self._evict()
+        if self._size > self._max_size:
+            self._evict()
 
     def _evict(self) -> None:
         gone = 0
@@ -125,9 +135,11 @@ class Decoder:
 def _integer(block: bytes, position: int, mask: int) -> tuple[int, int]:
     """Return an integer of section 5.1 and the position after it."""
     value = block[position] & mask
-    position += 1
-    if value < mask:
-        return value, position
+    return (value, position + 1) if value < mask else _rest(block, position + 1, value)
+
+
+def _rest(block: bytes, position: int, value: int) -> tuple[int, int]:
+    """Return an integer that its first byte was too small for, and the position after it."""
     shift = 0
     while position < len(block):
         byte = block[position]

@@ -23,8 +23,8 @@ _LENGTHS: tuple[int, ...] = (
     *(26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26),
     30,
 )
-END_OF_STRING: Final = 256
-NOTHING: Final = -1
+_END_OF_STRING: Final = 256
+_NOTHING: Final = -1
 
 
 def _tree() -> list[list[int]]:
@@ -56,7 +56,7 @@ def _steps() -> tuple[list[int], list[int]]:
     emitted: list[int] = []
     for start in range(len(nodes)):
         for nibble in range(16):
-            node, symbol = start, NOTHING
+            node, symbol = start, _NOTHING
             for shift in (3, 2, 1, 0):
                 node = nodes[node][nibble >> shift & 1]
                 if node < 0:
@@ -66,18 +66,35 @@ def _steps() -> tuple[list[int], list[int]]:
     return following, emitted
 
 
-def _ends() -> list[bool]:
+def _by_byte() -> tuple[bytes, list[bytes | None]]:
+    """Return the same in steps of a byte, at ``node << 8 | byte``; a text of None: see below."""
+    following, emitted = _steps()
+    says: list[bytes | None] = [
+        None if symbol == _END_OF_STRING else b"" if symbol == _NOTHING else bytes((symbol,))
+        for symbol in emitted
+    ]
+    leads = bytearray()
+    texts: list[bytes | None] = []
+    for first, said in zip(following, says, strict=True):
+        half = slice(first << 4, (first + 1) << 4)
+        leads += bytes(following[half])
+        texts += [None if said is None or more is None else said + more for more in says[half]]
+    return bytes(leads), texts
+
+
+def _ends() -> bytes:
     """Return for each node whether a string may end there: after less than a byte of ones."""
     nodes = _tree()
-    found = [False] * len(nodes)
+    found = bytearray(len(nodes))
     node = 0
     for _ in range(8):
         found[node] = True
         node = nodes[node][1]
-    return found
+    return bytes(found)
 
 
-# By node, in steps of half a byte: where it leads, and which byte ends on the way, or NOTHING.
-FOLLOWING, EMITTED = _steps()
+# By ``node << 8 | byte``: the next node, and what ends on the way: up to two bytes, or None where
+# it is the end of the string, which none may contain.
+NEXT, TEXTS = _by_byte()
 # By node: whether a string may end there.
 MAY_END = _ends()

@@ -11,13 +11,17 @@ _STEPS: Final = 16
 
 
 class Inflow:
-    """Counts what may come, and gives room back in few steps."""
+    """Counts what may come, and gives room back in few steps.
 
-    __slots__ = ("_limit", "_used", "_window")
+    Attributes:
+        window: Bytes that may still come.
+    """
+
+    __slots__ = ("_step", "_used", "window")
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._window = limit
+        self.window = limit
+        self._step = limit // _STEPS
         self._used = 0
 
     def take(self, size: int) -> None:
@@ -26,15 +30,15 @@ class Inflow:
         Raises:
             ConnectionFault: They are more than was granted.
         """
-        self._window -= size
-        if self._window < 0:
+        self.window -= size
+        if self.window < 0:
             raise ConnectionFault(faults.FLOW_CONTROL_ERROR, "more than the window")
 
     def give(self, size: int) -> int:
         """Give room back for bytes that were used; return by how much to grow the window now."""
         self._used += size
-        if self._used < self._limit // _STEPS:
+        if self._used < self._step:
             return 0
         increment, self._used = self._used, 0
-        self._window += increment
+        self.window += increment
         return increment

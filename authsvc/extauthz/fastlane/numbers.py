@@ -29,6 +29,10 @@ class StreamNumbers:
         """Whether new ones are refused."""
         return self.refused_after < frames.MAX_STREAM_ID
 
+    def is_new(self, number: int) -> bool:
+        """Tell whether a number, an odd one, opens a stream."""
+        return self.last < number <= self.refused_after
+
     def use(self, number: int) -> None:
         """Take a number that is higher than all before."""
         if number != self.last + 2:

@@ -1,17 +1,15 @@
 """What is to be sent, within the windows that the peer grants: RFC 9113, section 5.2."""
 
 from collections.abc import Mapping
-from struct import Struct
 from typing import Final
 
 from authsvc.extauthz.fastlane import faults, frames
+from authsvc.extauthz.fastlane.answer_frames import AnswerFrames
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
 from authsvc.extauthz.fastlane.hpack import TABLE_SIZE
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.stream import Stream
 
-_NUMBER: Final = Struct(">I")
-_DATA_HEADER: Final = Struct(">BHBB")
 # What a setting may be, and the code for what it may not be: section 6.5.2.
 _RANGES: Final = {
     frames.ENABLE_PUSH: (0, 1, faults.PROTOCOL_ERROR),
@@ -42,6 +40,7 @@ class Outbox:
         self._table = b""  # what the next header block must say of our table first
         self._has_table = True
         self.initial_window = frames.DEFAULT_WINDOW
+        self._most_at_once = frames.MAX_FRAME_SIZE  # that a new stream takes, in one frame
         #: The code and the reason by which the connection was ended; None: it was not, by us.
         self.farewell: tuple[int, str] | None = None
 
@@ -98,28 +97,32 @@ class Outbox:
         else:
             self.headers(stream, block, is_last=True)
 
-    def reply(self, stream: Stream, before: bytes, data: bytes, after: bytes) -> None:
-        """Give a whole answer: headers, data, trailers.
+    def answer(self, number: int, data: bytes, around: AnswerFrames) -> bool:
+        """Give a whole answer to a stream that has none of it yet, if no window holds it back.
 
-        Raises:
-            ConnectionFault: The peer lets too much wait.
+        Return whether that is so; otherwise nothing was sent.
         """
         size = len(data)
         # No frame is larger than what every peer takes: some take their own word for a larger
         # one, in SETTINGS, only with the next bytes that they read.
-        is_one = size <= stream.send_window and size <= self._window
-        if is_one and size <= frames.MAX_FRAME_SIZE and not self._table:
-            self._window -= size
-            number = _NUMBER.pack(stream.id)
-            self._out += (
-                *(_HEADERS_START[len(before)], number, before),
-                *(_DATA_HEADER.pack(size >> 16, size & 0xFFFF, frames.DATA, 0), number, data),
-                *(_TRAILERS_START[len(after)], number, after),
-            )
+        if size > self._window or size > self._most_at_once or self._table:
+            return False
+        self._window -= size
+        before, after = around.around(number, size)
+        self._out += (before, data, after)
+        return True
+
+    def reply(self, stream: Stream, data: bytes, around: AnswerFrames) -> None:
+        """Give a whole answer, as soon as the windows let it.
+
+        Raises:
+            ConnectionFault: The peer lets too much wait.
+        """
+        if len(data) <= stream.send_window and self.answer(stream.id, data, around):
             return
-        self.headers(stream, before)
+        self.headers(stream, around.before)
         self.data(stream, data)
-        self.end(stream, after)
+        self.end(stream, around.after)
 
     def adopt(self, settings: list[tuple[int, int]]) -> None:
         """Keep to the peer's settings from now on.
@@ -138,6 +141,7 @@ class Outbox:
     def _resize(self, initial: int) -> None:
         change = initial - self.initial_window
         self.initial_window = initial
+        self._most_at_once = min(initial, frames.MAX_FRAME_SIZE)
         if change:
             for stream in self._streams.values():
                 stream.send_window += change  # may become negative: section 6.9.2
@@ -216,15 +220,3 @@ class Outbox:
                 stream.unsent.popleft()
         self._blocked.pop(stream.id, None)
         self._note(stream)
-
-
-# The header of a frame up to the stream's number, by the length of a block: these are short.
-_LONGEST_BLOCK: Final = 256
-_HEADERS_START: Final = [
-    frames.frame_header(length, frames.HEADERS, frames.END_HEADERS, 0)[:5]
-    for length in range(_LONGEST_BLOCK)
-]
-_TRAILERS_START: Final = [
-    frames.frame_header(length, frames.HEADERS, frames.END_HEADERS | frames.END_STREAM, 0)[:5]
-    for length in range(_LONGEST_BLOCK)
-]

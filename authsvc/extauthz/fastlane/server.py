@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final, cast
 
 from authsvc.extauthz.fastlane import faults
-from authsvc.extauthz.fastlane.calls import Calls, Methods
+from authsvc.extauthz.fastlane.calls import Calls
 from authsvc.extauthz.fastlane.endings import (
     ConnectionMetrics,
     Ending,
@@ -16,6 +16,7 @@ from authsvc.extauthz.fastlane.endings import (
     ending_of,
 )
 from authsvc.extauthz.fastlane.limits import Limits
+from authsvc.extauthz.fastlane.methods import Methods
 
 TICK_SECONDS: Final = 1.0
 HANDSHAKE_SECONDS: Final = 10.0  # for TLS, before there is a connection

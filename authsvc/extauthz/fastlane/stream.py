@@ -3,6 +3,7 @@
 from collections import deque
 from typing import Final, Protocol
 
+from authsvc.extauthz.fastlane.answer_frames import AnswerFrames
 from authsvc.extauthz.fastlane.head import Head
 
 _SMALL: Final = 1024  # bytes: what an object costs beside them is little
@@ -76,7 +77,23 @@ class Stream:
 
 
 class Requests(Protocol):
-    """Takes what a connection receives. Called from within ``receive``; may answer at once."""
+    """Takes what a connection receives. Called from within ``receive``; may answer at once.
+
+    Attributes:
+        answer_frames: What stands around the answers of ``prompt``.
+    """
+
+    answer_frames: AnswerFrames
+
+    def prompt(self, head: Head, body: bytes) -> object:
+        """Answer a request that came whole, of which nothing is known yet.
+
+        Return the data of its answer; or None: it is to be taken as one that comes in parts; or
+        what ``later`` is to have, who knows the stream. Raises nothing.
+        """
+
+    def later(self, stream: Stream, answer: object) -> None:
+        """Take back what ``prompt`` returned, and answer a stream that is whole."""
 
     def opened(self, stream: Stream) -> bool:
         """Take the head of a request; return whether its body is wanted as it comes."""

@@ -11,10 +11,11 @@ import pytest
 from hpack import Decoder, Encoder
 
 from authsvc.extauthz.fastlane import frames as f
-from authsvc.extauthz.fastlane.calls import Calls, Methods, Streaming, Unary
+from authsvc.extauthz.fastlane.calls import Calls
 from authsvc.extauthz.fastlane.faults import CANCEL
 from authsvc.extauthz.fastlane.grpc_wire import CallError, Status, prefixed
 from authsvc.extauthz.fastlane.limits import Limits
+from authsvc.extauthz.fastlane.methods import Methods, Streaming, Unary
 from authsvc.extauthz.fastlane.server import Server, listen
 from tests.deadline import eventually
 from tests.fakes.http2_peer import HEADERS, split
