@@ -205,7 +205,6 @@ def _plan(
         raise SettingsError("authsvc.grpc: Envoy needs it; give --authsvc if it is elsewhere")
     if not isinstance(listen, TcpAddress):
         raise click.BadParameter("Envoy listens on host:port", param_hint="--listen")
-    default = (settings.authsvc.default_plugin or {}).get("key_names", ("apikey",))
     target = target_of(checked_by) if checked_by else None
     try:
         return EnvoyPlan(
@@ -218,9 +217,14 @@ def _plan(
             routes=served.routes,
             admin=envoy_admin,
             logged_headers=served.logged_headers,
-            secret_headers=tuple(dict.fromkeys([*served.key_names, *default])),
+            secret_headers=_secret_headers(settings, served),
             trusted_ca=trusted_ca,
             **rest,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _secret_headers(settings: Settings, served: Gateway) -> tuple[str, ...]:
+    default = (settings.authsvc.default_plugin or {}).get("key_names", ("apikey",))
+    return tuple(dict.fromkeys([*served.key_names, *default]))
