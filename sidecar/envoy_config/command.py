@@ -196,23 +196,21 @@ def _plan(
     **rest: Any,
 ) -> EnvoyPlan:
     ours = addresses(settings)
-    checked_by = authsvc or ours.get("authsvc.grpc")
-    asked_by = (authsvc_http or ours.get("authsvc.http")) if over_http else None
-    logged_by = analytics or ours.get("analytics.grpc")
+    checked_by = _target(authsvc or ours.get("authsvc.grpc"))
+    asked_by = _target(authsvc_http or ours.get("authsvc.http")) if over_http else None
     if over_http and asked_by is None:
         raise SettingsError("authsvc.http: Envoy needs it; give --authsvc-http if it is elsewhere")
     if checked_by is None and not over_http:
         raise SettingsError("authsvc.grpc: Envoy needs it; give --authsvc if it is elsewhere")
     if not isinstance(listen, TcpAddress):
         raise click.BadParameter("Envoy listens on host:port", param_hint="--listen")
-    target = target_of(checked_by) if checked_by else None
     try:
         return EnvoyPlan(
             listen=listen,
-            authsvc=target,
-            authsvc_tls=tls.plan(settings.authsvc.tls, target, trusted_ca=trusted_ca),
-            authsvc_http=target_of(asked_by) if asked_by else None,
-            analytics=target_of(logged_by) if logged_by else None,
+            authsvc=checked_by,
+            authsvc_tls=tls.plan(settings.authsvc.tls, checked_by, trusted_ca=trusted_ca),
+            authsvc_http=asked_by,
+            analytics=_target(analytics or ours.get("analytics.grpc")),
             upstreams=served.upstreams,
             routes=served.routes,
             admin=envoy_admin,
@@ -223,6 +221,10 @@ def _plan(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _target(address: Address | None) -> Address | None:
+    return None if address is None else target_of(address)
 
 
 def _secret_headers(settings: Settings, served: Gateway) -> tuple[str, ...]:
