@@ -3,18 +3,20 @@
 What operators can rely on:
 
 1. Each application id goes its own pace: none waits for another's collector.
-2. All consumers are told when this begins, as after a start or a change of the option; then those
-   that are created or changed, in the order of the change log.
+2. When this begins, as after a start or a change of the option, all consumers are told but those
+   that were told already as what they are; then those that are created or changed, in the order of
+   the change log.
 3. The change log is the queue.  What it says counts as read once it was taken or refused for
    good; a collector that is away costs no memory, and if the log does not reach back that far any
-   more, all consumers are told again.
+   more, all consumers are gone through again.
 4. What is told are names, ids and tags: a consumer has no keys.  The consumers that stand for
    nobody (the ``anonymous`` of key authentication) are no users, and are left out.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -32,6 +34,7 @@ from authsvc.errors import StoreUnavailableError
 from authsvc.store import Change, KnownConsumer, Stores
 from sidecar.annotation_source import id_sources
 from sidecar.moesif_source import MoesifSetup
+from sidecar.told_consumers import ToldConsumers, digest_of
 
 POLL_SECONDS = 1.0
 _PAGE = 500  # consumers
@@ -49,13 +52,30 @@ class _Job:
     company_id_from: tuple[IdSource, ...]
     anonymous: frozenset[str]
 
-    def profiles(self, consumers: Iterable[Consumer]) -> list[Profile]:
-        """Return the users that consumers are; ids are those that their calls' events have."""
-        return [
-            _profile(consumer, self)
+    def profiles(self, consumers: Iterable[Consumer]) -> dict[str, Profile]:
+        """Return the users that consumers are, by the consumer's id.
+
+        The ids of users are those that their calls' events have.
+        """
+        return {
+            consumer.id: _profile(consumer, self)
             for consumer in consumers
             if consumer.id not in self.anonymous and consumer.username not in self.anonymous
-        ]
+        }
+
+    def told(self, folder: Path) -> ToldConsumers:
+        """Return who this collector was told of, for this application id."""
+        name = self.target.application_id.digest(f"consumers {self.target.endpoint}")
+        return ToldConsumers(folder / f"{name}.consumers")
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """How one collector is told."""
+
+    job: _Job
+    sender: ProfileSender
+    told: ToldConsumers
 
 
 class ConsumerSync:
@@ -65,6 +85,7 @@ class ConsumerSync:
         stores: Where consumers are.
         sink: Where users and companies go.
         metrics: Who counts them.
+        folder: Where it is noted who was told of.
         poll: Seconds between two looks at the change log.
     """
 
@@ -74,9 +95,11 @@ class ConsumerSync:
         stores: Stores,
         sink: ProfileSink,
         metrics: ProfileMetrics,
+        folder: Path,
         poll: float = POLL_SECONDS,
     ) -> None:
         self._stores = stores
+        self._folder = folder
         self._poll = poll
         self._sink = sink
         self._metrics = metrics
@@ -112,39 +135,57 @@ class ConsumerSync:
 
     async def _follow(self, job: _Job) -> None:
         sender = ProfileSender(sink=self._sink, metrics=self._metrics, name=job.label)
+        telling = _Telling(job, sender, job.told(self._folder))
         seq: int | None = None
         while True:
             try:
-                seq = await self._catch_up(job, sender, seq)
+                seq = await self._catch_up(telling, seq)
             except StoreUnavailableError:
                 _log.info("consumers cannot be read; they are told of later", plugin=job.label)
             await asyncio.sleep(self._poll)
 
-    async def _catch_up(self, job: _Job, sender: ProfileSender, seq: int | None) -> int | None:
+    async def _catch_up(self, telling: _Telling, seq: int | None) -> int | None:
         """Tell what changed after a position, or of all if it is None; return the new one."""
-        if seq is None:
-            head = await self._stores.changes.head()
-            await self._tell_all(job, sender)
-            return head
+        if seq is not None:
+            return await self._tell_changes(telling, seq, {})
+        head = await self._stores.changes.head()
+        # What changed meanwhile may have been told of already.
+        return await self._tell_changes(telling, head, await self._tell_all(telling))
+
+    async def _tell_changes(
+        self, telling: _Telling, seq: int, before: Mapping[str, str]
+    ) -> int | None:
         changes = await self._stores.changes.since(seq)
         if not changes.complete:
             return None
         changed = dict.fromkeys(each.entity_id for each in changes.changes if _is_consumer(each))
-        await self._tell(job, sender, [await self._stores.consumers.get(each) for each in changed])
+        found = [await self._stores.consumers.get(each) for each in changed]
+        await _tell(telling, [consumer for consumer in found if consumer is not None], before)
         return changes.changes[-1].seq if changes.changes else seq
 
-    async def _tell_all(self, job: _Job, sender: ProfileSender) -> None:
+    async def _tell_all(self, telling: _Telling) -> dict[str, str]:
+        before = await asyncio.to_thread(telling.told.load)
+        now: dict[str, str] = {}
         after: str | None = None
         while page := await self._stores.consumers.page(size=_PAGE, after=after):
-            await self._tell(job, sender, page)
+            now |= await _tell(telling, page, before)
             after = page[-1].id
+        if now != before:
+            await asyncio.to_thread(telling.told.replace, now)
+        return now
 
-    async def _tell(
-        self, job: _Job, sender: ProfileSender, consumers: Sequence[Consumer | None]
-    ) -> None:
-        there = [consumer for consumer in consumers if consumer is not None]
-        if profiles := job.profiles(there):
-            await sender.send(profiles, job.target)
+
+async def _tell(
+    telling: _Telling, consumers: Sequence[Consumer], before: Mapping[str, str]
+) -> dict[str, str]:
+    """Tell of consumers but for those that are what they were; return what they are now."""
+    profiles = telling.job.profiles(consumers)
+    now = {consumer: digest_of(profile) for consumer, profile in profiles.items()}
+    news = {each: digest for each, digest in now.items() if before.get(each) != digest}
+    if news:
+        await telling.sender.send([profiles[each] for each in news], telling.job.target)
+        await asyncio.to_thread(telling.told.add, news)
+    return now
 
 
 def _jobs(setup: MoesifSetup) -> dict[ApplicationId, _Job]:

@@ -19,6 +19,11 @@ from sidecar.settings_model import Settings
 _FOLDER = "moesif"  # in data_dir
 
 
+def moesif_folder(settings: Settings) -> Path:
+    """Return where is kept what Moesif said, and what it was told of consumers."""
+    return Path(settings.data_dir) / _FOLDER
+
+
 def sampling_book(
     settings: Settings, *, source: MoesifCollector, metrics: InstructionMetrics
 ) -> InstructionBook:
@@ -69,4 +74,4 @@ async def governing(
 
 
 def _store(settings: Settings) -> InstructionStore:
-    return InstructionStore(Path(settings.data_dir) / _FOLDER)
+    return InstructionStore(moesif_folder(settings))

@@ -11,7 +11,7 @@ from sidecar.body_metrics import BodyCounters
 from sidecar.consumer_sync import ConsumerSync
 from sidecar.errors import SettingsError
 from sidecar.flag import Flag
-from sidecar.governance import sampling_book
+from sidecar.governance import moesif_folder, sampling_book
 from sidecar.instruction_metrics import InstructionCounters
 from sidecar.live_tail import shown_tail
 from sidecar.moesif_source import MoesifSetup, follow_setup
@@ -37,6 +37,7 @@ async def open_analytics(opening: Opening) -> OpenedRole:
             stores=opening.stores,
             sink=collector,
             metrics=opening.telemetry.counting(ProfileCounters),
+            folder=moesif_folder(opening.spec.settings),
         )
     )
     followed, warnings = Flag(), SetupWarnings()
@@ -56,6 +57,7 @@ async def open_analytics(opening: Opening) -> OpenedRole:
         address,
         open_stream=pipeline.open_stream,
         metrics=opening.telemetry.counting(AnalyticsCounters),
+        drain_seconds=opening.notice_of(accesslog.DRAIN_SECONDS),
         beside=BodyFace(pipeline.bodies),
     )
     await opening.listen(face, "analytics.grpc", address)

@@ -1,5 +1,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from authsvc.memory import MemoryDatabase
 from authsvc.store import Retention
 from sidecar.consumer_sync import ConsumerSync
 from sidecar.moesif_source import load_setup
+from sidecar.told_consumers import ToldConsumers
 from tests.deadline import eventually
 from tests.fakes.collector import Collector
 from tests.fakes.entities import a_consumer, a_route, an_id
@@ -75,11 +78,23 @@ class Scene:
 
 @asynccontextmanager
 async def running(database: MemoryDatabase | None = None) -> AsyncIterator[Scene]:
-    database = database or MemoryDatabase()
+    with TemporaryDirectory() as folder:
+        async with (
+            Collector() as collector,
+            started(collector, database or MemoryDatabase(), Path(folder)) as scene,
+        ):
+            yield scene
+
+
+@asynccontextmanager
+async def started(
+    collector: Collector, database: MemoryDatabase, folder: Path
+) -> AsyncIterator[Scene]:
+    """Yield what one run of the process is, in front of a collector that may outlive it."""
+    counts = ProfileCounts()
     async with (
-        Collector() as collector,
         MoesifCollector() as sink,
-        ConsumerSync(stores=database, sink=sink, metrics=ProfileCounts(), poll=0.01) as sync,
+        ConsumerSync(stores=database, sink=sink, metrics=counts, folder=folder, poll=0.01) as sync,
     ):
         yield Scene(collector, database, sync)
 
@@ -161,6 +176,47 @@ async def test_the_same_configuration_again_begins_nothing_anew() -> None:
         await scene.configure()
         await scene.database.consumers.insert(a_consumer(2, username="bob"))
         await scene.heard("alice", "bob")
+
+
+async def test_a_restart_tells_only_what_is_new(tmp_path: Path) -> None:
+    database = MemoryDatabase()
+    async with Collector() as collector:
+        for number in (1, 2, 3):
+            await database.consumers.insert(a_consumer(number, username=f"user-{number}"))
+        async with started(collector, database, tmp_path) as scene:
+            await scene.plug()
+            await scene.heard("user-1", "user-2", "user-3")
+            await eventually(lambda: len(noted(tmp_path)) == 3, "a note of all")
+            as_it_was = noted(tmp_path)[an_id(3)]
+            await database.consumers.replace(a_consumer(3, username="third"))
+            await eventually(lambda: noted(tmp_path)[an_id(3)] != as_it_was, "a note of the third")
+        await database.consumers.replace(a_consumer(2, username="second"))
+        await database.consumers.insert(a_consumer(4, username="user-4"))
+        async with started(collector, database, tmp_path) as scene:
+            await scene.configure()
+            await scene.heard("user-1", "user-2", "user-3", "third", "second", "user-4")
+            await database.consumers.delete(an_id(1))
+            await eventually(lambda: len(noted(tmp_path)) == 4, "a note of the fourth")
+        async with started(collector, database, tmp_path) as scene:
+            await scene.configure()
+            await eventually(lambda: len(noted(tmp_path)) == 3, "a note of those that are left")
+            assert len(scene.users()) == 6
+
+
+def noted(folder: Path) -> dict[str, str]:
+    """Return what is on disk of the only collector."""
+    paths = list(folder.glob("*.consumers"))
+    return ToldConsumers(paths[0]).load() if paths else {}
+
+
+async def test_other_ids_are_told_although_consumers_are_the_same() -> None:
+    async with running() as scene:
+        await scene.database.consumers.insert(a_consumer(1, username="alice", tags=("user:a",)))
+        plugin = await scene.plug()
+        await scene.heard("alice")
+        await scene.database.plugins.delete(plugin.id)
+        await scene.plug(user_id_from="tags:user:")
+        await scene.heard("alice", "a")
 
 
 async def test_one_collector_that_is_away_delays_no_other() -> None:
