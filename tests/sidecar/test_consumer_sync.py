@@ -78,7 +78,7 @@ class Scene:
 
 @asynccontextmanager
 async def running(database: MemoryDatabase | None = None) -> AsyncIterator[Scene]:
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a note may be under way
         async with (
             Collector() as collector,
             started(collector, database or MemoryDatabase(), Path(folder)) as scene,
