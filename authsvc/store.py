@@ -149,8 +149,8 @@ class DigestListing(Protocol):
 
         That is their first eight bytes as a number. In order, from ``start`` on, ``size`` of them
         or less if there are no more. A page has every credential that was there when it was asked
-        for; of several that begin alike it may have one. What is no digest of 32 bytes is not
-        listed.
+        for; of several that begin alike it may have one. What is no digest of 32 bytes may be left
+        out, and does no harm to the others.
         """
 
 

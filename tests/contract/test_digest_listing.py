@@ -65,10 +65,14 @@ async def test_what_begins_alike_is_listed_once_at_least(filled: Stores) -> None
     assert sorted(set(await every_page(filled, size=100))) == list(PREFIXES)
 
 
-@pytest.mark.parametrize("digest", [b"", b"short", digest_of(9)[:-1], digest_of(9) + b"x"])
-async def test_what_is_no_digest_is_not_listed(filled: Stores, digest: bytes) -> None:
+@pytest.mark.parametrize(
+    "digest", [b"", b"short", b"x" * 7, digest_of(9)[:-1], digest_of(9) + b"x"]
+)
+async def test_what_is_no_digest_does_no_harm(filled: Stores, digest: bytes) -> None:
     await filled.credentials.insert(replace(a_credential(50, of=1), digest=digest))
-    assert await every_page(filled, size=2) == list(PREFIXES)
+    found = await every_page(filled, size=2)
+    assert set(found) >= set(PREFIXES)
+    assert found == sorted(found)
 
 
 async def test_every_write_is_seen_at_once(filled: Stores) -> None:
