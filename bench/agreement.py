@@ -19,6 +19,7 @@ from bench.traffic import (
     callers,
     check_headers,
     check_request,
+    requests,
 )
 from bench.traffic import client_headers as headers_with
 
@@ -71,6 +72,12 @@ async def answer_of(server: Server) -> dict[str, object]:
         "removed": sorted(allowed.headers_to_remove),
         "metadata": MessageToDict(answer.dynamic_metadata),
     }
+
+
+async def answer_size(port: int) -> int:
+    """Return how large the message is with which a gRPC server answers the first caller."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        return len(await channel.unary_unary(METHOD)(requests()[0], timeout=10))
 
 
 async def compare_http(server: Server) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bench import h2load
-from bench.load import answer_size
+from bench.agreement import answer_size
 from bench.loads import H2Load, OwnLoad
 from bench.measurement import Load
 from bench.processes import LOAD_CORE, SERVER_CORE, Server, cores_of, move
@@ -33,7 +33,7 @@ async def direct_scenes(servers: Mapping[str, Server], *, is_short: bool) -> lis
     if is_short and scenes:
         return scenes
     own = {
-        name: OwnLoad(port=server.port, connections=_CONNECTIONS, streams=_STREAMS)
+        name: await _many_keys(server)
         for name, server in servers.items()
         if CONTENDERS[name].face is Face.GRPC
     }
@@ -61,5 +61,14 @@ async def _one_key(name: str, server: Server) -> H2Load:
         port=server.port,
         connections=_CONNECTIONS,
         streams=_STREAMS,
-        answer_size=_GRPC_PREFIX + await answer_size(server.port, message),
+        answer_size=_GRPC_PREFIX + await answer_size(server.port),
+    )
+
+
+async def _many_keys(server: Server) -> OwnLoad:
+    return OwnLoad(
+        port=server.port,
+        connections=_CONNECTIONS,
+        streams=_STREAMS,
+        answer_size=await answer_size(server.port),
     )

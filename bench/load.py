@@ -8,10 +8,10 @@ import argparse
 import asyncio
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-import grpc.aio
 import uvloop
 
 from bench.connection import Connection
@@ -41,13 +41,26 @@ class Tally:
         self._rows.clear()
 
 
-async def ask(*, port: int, seconds: float, connections: int, streams: int, log: Path) -> None:
-    """Keep so many calls in flight on each connection, for so long."""
-    with log.open("w") as written:
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to do: keep so many calls in flight on each connection, for so long."""
+
+    port: int
+    seconds: float
+    connections: int
+    streams: int
+    answer_size: int  # bytes of the right answer's message
+    log: Path
+
+
+async def ask(options: Options) -> None:
+    """Ask, and write down what came of it."""
+    messages = requests()
+    with options.log.open("w") as written:
         tally = Tally(written)
-        opened = [await connect(port, tally, streams) for _ in range(connections)]
+        opened = [await connect(options, messages, tally) for _ in range(options.connections)]
         lost = asyncio.gather(*(connection.stopped for connection in opened))
-        await asyncio.wait((lost,), timeout=seconds)
+        await asyncio.wait((lost,), timeout=options.seconds)
         if not lost.done():
             for connection in opened:
                 connection.close()
@@ -55,28 +68,20 @@ async def ask(*, port: int, seconds: float, connections: int, streams: int, log:
         tally.write()
 
 
-async def connect(port: int, tally: Tally, streams: int) -> Connection:
+async def connect(options: Options, messages: list[bytes], tally: Tally) -> Connection:
     """Open one connection that starts asking at once."""
-    messages = requests()
-    size = await answer_size(port, messages[0])
     _, connection = await asyncio.get_running_loop().create_connection(
         lambda: Connection(
             messages=messages,
             method=METHOD,
-            answer_size=size,
-            streams=streams,
+            answer_size=options.answer_size,
+            streams=options.streams,
             answered=tally.add,
         ),
         "127.0.0.1",
-        port,
+        options.port,
     )
     return connection
-
-
-async def answer_size(port: int, message: bytes) -> int:
-    """Ask once through grpcio, to know what a right answer looks like."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        return len(await channel.unary_unary(METHOD)(message, timeout=10))
 
 
 def main() -> None:
@@ -85,8 +90,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--streams", type=int, required=True)
+    parser.add_argument("--answer-size", type=int, required=True)
     parser.add_argument("--log", type=Path, required=True)
-    uvloop.run(ask(**vars(parser.parse_args())))
+    uvloop.run(ask(Options(**vars(parser.parse_args()))))
 
 
 if __name__ == "__main__":

@@ -48,12 +48,14 @@ class OwnLoad:
     port: int
     connections: int
     streams: int
+    answer_size: int
 
     def command(self, folder: Path, seconds: float) -> tuple[list[str], Path]:
         """Return the command line and its log."""
         log = folder / "requests.tsv"
         argv = [sys.executable, "-m", "bench.load", "--port", str(self.port)]
         argv += ["--connections", str(self.connections), "--streams", str(self.streams)]
+        argv += ["--answer-size", str(self.answer_size)]
         return [*argv, "--seconds", str(seconds), "--log", str(log)], log
 
     def wrong(self, printed: str) -> int:  # noqa: ARG002 - Load's signature

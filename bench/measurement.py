@@ -94,7 +94,7 @@ async def measure(
 
 
 class _OversleptError(Exception):
-    """The load ended before the clocks were read: others had the machine for too long."""
+    """Others had the machine for too long: the load got nothing of it, or ended meanwhile."""
 
 
 async def _measure(
@@ -111,6 +111,8 @@ async def _measure(
             printed = await _ended(process)
         with log.open() as lines:
             window = read_window(lines, begin=before.time, end=after.time)
+    if window is None:
+        raise _OversleptError
     if wrong := window.wrong + load.wrong(printed):
         raise WrongAnswersError(f"{wrong} wrong answers")
     return _stretch(window, before, after, watched)

@@ -51,9 +51,16 @@ def draw(figures: Figures, *, machine: Machine, path: Path) -> Path:
     FigureCanvasAgg(figure)
     (direct, rates), (latency, cost) = figure.subplots(2, 2)
     _draw_direct(direct, figures)
-    _draw_rates(rates, figures)
-    _draw_latencies(latency, figures)
-    _draw_costs(cost, figures)
+    # h2load may not be here, and not everything is always measured.
+    for axes, scenes, fill in (
+        (rates, [setup.scene for setup in ALL_SETUPS], _draw_rates),
+        (latency, [SINGLE.scene], _draw_latencies),
+        (cost, [MANY.scene], _draw_costs),
+    ):
+        if figures.summaries.keys() & scenes:
+            fill(axes, figures)
+        else:
+            axes.set_axis_off()
     figure.suptitle("What a check costs", fontsize=17, fontweight="bold", color=_INK)
     figure.supxlabel(machine.line, fontsize=9, color=_INK)
     figure.savefig(path, dpi=_DOTS_PER_INCH)

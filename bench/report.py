@@ -147,10 +147,11 @@ def save(
     machine: Machine,
     plan: object,
     verdicts: Sequence[Verdict],
+    folder: Path = RESULTS,
 ) -> Path:
     """Write everything that was seen to a new file; return its path."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"checks-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"checks-{time.strftime('%Y%m%d-%H%M%S')}.json"
     document = {
         "machine": machine,
         "plan": plan,

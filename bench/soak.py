@@ -15,8 +15,8 @@ from random import Random
 
 import uvloop
 
+from bench.agreement import answer_size
 from bench.connection import Connection
-from bench.load import answer_size
 from bench.processes import Server, resident_bytes, started
 from bench.traffic import METHOD, requests
 
@@ -45,7 +45,7 @@ class Soak:
 
     async def run(self) -> None:
         """Ask until all is asked."""
-        size = await answer_size(self._server.port, self._messages[0])
+        size = await answer_size(self._server.port)
         started_at = time.perf_counter()
         async with asyncio.TaskGroup() as tasks:
             for _ in range(self._connections):
@@ -122,7 +122,7 @@ def soak(options: argparse.Namespace) -> int:
     """Run, and return the status to end with."""
     command = ("bench.contenders.tollkeeper", "fastlane")
     with started("tollkeeper, fast lane", *command) as server:
-        uvloop.run(answer_size(server.port, requests()[0]))
+        uvloop.run(answer_size(server.port))
         before = _settled(server.pid)
         work = Soak(
             server,
