@@ -43,6 +43,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
         database_url: Where the database is, also when it is the embedded one.
         root_key: The base64 text that opens the keyring; None for a role that needs no keys.
         metrics_dir: Where processes put their metrics together; None: this process is alone.
+        gives_notice: Whether whoever watches its health gets the time to see that it stops.
     """
 
     role: Role
@@ -51,6 +52,7 @@ class ChildSpec(msgspec.Struct, frozen=True, kw_only=True):
     database_url: Secret
     root_key: Secret | None
     metrics_dir: str | None = None
+    gives_notice: bool = True
 
     @property
     def name(self) -> str:

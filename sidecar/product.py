@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -44,8 +45,16 @@ async def run_product(settings: Settings, stop: Stop) -> None:
 
 
 @asynccontextmanager
-async def open_product(settings: Settings, *, stop: Stop) -> AsyncIterator[Supervisor]:
+async def open_product(
+    settings: Settings, *, stop: Stop, gives_notice: bool = True
+) -> AsyncIterator[Supervisor]:
     """Start all that ``run_product`` runs, and end it in order at the end of the context.
+
+    Args:
+        settings: Of the product.
+        stop: What asks it to stop.
+        gives_notice: Whether an Envoy gets the time to see that it stops; not needed where there
+            is none any more by then.
 
     Raises:
         SettingsError, AuthServiceError, StartupError: As ``run_product``.
@@ -61,7 +70,8 @@ async def open_product(settings: Settings, *, stop: Stop) -> AsyncIterator[Super
         if (address := listeners.get("diagnostics.listen")) is not None:
             pages = Diagnostics(checks=state.checks, metrics=counters.page)
             await stack.enter_async_context(serve_diagnostics(pages, address))
-        state.supervisor = await _supervised(settings, stop, stack, directory, counters)
+        specs = partial(_specs, settings, directory, gives_notice=gives_notice)
+        state.supervisor = await _supervised(settings, stop, stack, specs, counters)
         yield state.supervisor
 
 
@@ -69,20 +79,18 @@ async def _supervised(
     settings: Settings,
     stop: Stop,
     stack: AsyncExitStack,
-    directory: Path,
+    specs: Callable[[Prepared], Iterator[ChildSpec]],
     counters: ProcessCounters,
 ) -> Supervisor:
     """Start the processes, on a database or on what is declared in a file."""
     if not settings.database.is_off:
         prepared = await stack.enter_async_context(prepare(settings))
-        specs = _specs(settings, prepared, directory)
-        return await stack.enter_async_context(supervise(specs, counters=counters))
+        return await stack.enter_async_context(supervise(specs(prepared), counters=counters))
     file = declarative_file(settings)
     first = await asyncio.to_thread(read_first, file)
     registrar = Registrar(first, metrics=counters.declarations)
-    specs = _specs(settings, NO_DATABASE, directory)
     supervisor = await stack.enter_async_context(
-        supervise(specs, counters=counters, declared=registrar)
+        supervise(specs(NO_DATABASE), counters=counters, declared=registrar)
     )
     stop.on_hangup = await stack.enter_async_context(registrar.serving(supervisor, file))
     return supervisor
@@ -112,7 +120,9 @@ def _counts(settings: Settings) -> dict[Role, int]:
     }
 
 
-def _specs(settings: Settings, prepared: Prepared, metrics: Path) -> Iterator[ChildSpec]:
+def _specs(
+    settings: Settings, metrics: Path, prepared: Prepared, *, gives_notice: bool = True
+) -> Iterator[ChildSpec]:
     for role, count in _counts(settings).items():
         for worker in range(count):
             yield ChildSpec(
@@ -122,6 +132,7 @@ def _specs(settings: Settings, prepared: Prepared, metrics: Path) -> Iterator[Ch
                 database_url=prepared.database_url,
                 root_key=prepared.root_key if role in KEY_ROLES else None,
                 metrics_dir=str(metrics),
+                gives_notice=gives_notice,
             )
 
 

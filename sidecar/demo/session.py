@@ -62,7 +62,9 @@ async def run_demo(demo: Demo, *, screen: Screen, stop: Stop) -> None:
     async with AsyncExitStack() as stack:
         echo_port = await stack.enter_async_context(running_echo(listeners.HOST, 0))
         collector = await stack.enter_async_context(_collector(demo, screen))
-        supervisor = await stack.enter_async_context(open_product(demo.settings, stop=stop))
+        # Envoy is ours, and has ended when the product is to: nobody is left to take notice.
+        product = open_product(demo.settings, stop=stop, gives_notice=False)
+        supervisor = await stack.enter_async_context(product)
         await _until_ready(supervisor, stop, demo.product_log)
         key = await _seed(demo, echo_port, collector)
         envoy = await stack.enter_async_context(

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 from authsvc.authenticator import Authenticator
@@ -12,6 +13,7 @@ from authsvc.policy import PolicyBook
 from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
+from sidecar.neighbours import FileNeighbours
 from sidecar.roles.moesif_rules import MoesifRules
 from sidecar.roles.opening import OpenedRole, Opening
 from sidecar.tls import authsvc_tls
@@ -100,7 +102,7 @@ def _grpc_face(opening: Opening) -> _Face:
     if settings.transport == "grpcio":
         from authsvc.extauthz import grpc  # noqa: PLC0415 - as above
 
-        return grpc.serve
+        return partial(grpc.serve, drain_seconds=opening.notice_of(grpc.DRAIN_SECONDS))
     from authsvc.extauthz.fastlane import face  # noqa: PLC0415 - as above
     from sidecar.connection_metrics import ConnectionCounters  # noqa: PLC0415 - as above
 
@@ -109,4 +111,15 @@ def _grpc_face(opening: Opening) -> _Face:
         tls=authsvc_tls(settings.tls),
         age_seconds=settings.max_connection_age,
         connections=opening.telemetry.counting(ConnectionCounters),
+        drain_seconds=opening.notice_of(face.DRAIN_SECONDS),
+        neighbours=_neighbours(opening),
     )
+
+
+def _neighbours(opening: Opening) -> FileNeighbours | None:
+    """Return what tells other workers how busy this one is, if there may be others."""
+    spec = opening.spec
+    if spec.metrics_dir is None or spec.settings.authsvc.workers == 1:
+        return None
+    neighbours = FileNeighbours(Path(spec.metrics_dir), spec.name)
+    return opening.stack.enter_context(neighbours.present())

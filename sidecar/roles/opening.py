@@ -68,6 +68,10 @@ class Opening:
             raise StartupError(f"{self.spec.name} was started without a root key")
         return RootKey.from_base64(self.spec.root_key.reveal())
 
+    def notice_of(self, seconds: float) -> float:
+        """Return for how long a face that stops says so before it does, if usually so long."""
+        return seconds if self.spec.gives_notice else 0.0
+
     async def listen(
         self, serving: AbstractAsyncContextManager[object], setting: str, address: str
     ) -> None:

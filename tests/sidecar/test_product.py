@@ -44,18 +44,24 @@ PROCESSES: dict[str, tuple[Settings, dict[str, int]]] = {
 @pytest.mark.parametrize("case", PROCESSES)
 def test_each_role_that_listens_gets_its_processes(case: str) -> None:
     settings, expected = PROCESSES[case]
-    specs = list(_specs(settings, PREPARED, Path("metrics")))
+    specs = list(_specs(settings, Path("metrics"), PREPARED))
     assert Counter(spec.role for spec in specs) == expected
     assert len({spec.name for spec in specs}) == len(specs)
 
 
 def test_only_who_opens_credentials_gets_the_root_key() -> None:
-    specs = _specs(Settings(), PREPARED, Path("metrics"))
+    specs = _specs(Settings(), Path("metrics"), PREPARED)
     assert {spec.role: spec.root_key for spec in specs} == {
         "authsvc": Secret("root"),
         "admin": Secret("root"),
         "analytics": None,
     }
+
+
+def test_processes_give_notice_of_their_end_but_where_nobody_is_left() -> None:
+    given = {spec.gives_notice for spec in _specs(Settings(), Path("metrics"), PREPARED)}
+    not_given = _specs(Settings(), Path("metrics"), PREPARED, gives_notice=False)
+    assert (given, {spec.gives_notice for spec in not_given}) == ({True}, {False})
 
 
 def test_no_role_is_told_more_of_the_root_key_than_it_needs() -> None:
