@@ -39,9 +39,9 @@ async def test_a_tiny_bench_runs(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with started_together(commands) as servers:
         await check_agreement(servers)
         scenes = await direct_scenes(servers, is_short=False)
-        seen = await play(scenes, rounds=1, timing=TIMING, tell=print)
+        seen = await play(scenes, rounds=1, timing=TIMING, tell=[].append)
         async with gateway_scenes(servers, [SINGLE], folder=tmp_path) as through_envoy:
-            seen |= await play(through_envoy, rounds=1, timing=TIMING, tell=print)
+            seen |= await play(through_envoy, rounds=1, timing=TIMING, tell=[].append)
 
     assert {scene: set(names) for scene, names in seen.items()} == {
         ONE_KEY: {PLAIN, FAST_LANE},
