@@ -18,6 +18,7 @@ class Ending(StrEnum):
     NO_GREETING = "no_greeting"  # it did not begin with HTTP/2 in time
     IDLE = "idle"
     AGE = "age"  # of itself, not of a fault
+    SPREAD = "spread"  # another process has more room
     STOPPING = "stopping"  # the server did
     UNREAD = "unread"  # its peer did not take what it was sent
     FLOOD = "flood"  # more than is allowed of something that costs us more than its peer
@@ -45,7 +46,7 @@ _OF_REASONS: Final = {
     faults.TOO_MANY: Ending.TOO_MANY,
 }
 # Nothing is wrong with these.
-_EXPECTED: Final = frozenset({Ending.IDLE, Ending.AGE, Ending.STOPPING})
+_EXPECTED: Final = frozenset({Ending.IDLE, Ending.AGE, Ending.SPREAD, Ending.STOPPING})
 
 
 def ending_of(code: int, reason: str) -> Ending:

@@ -15,6 +15,7 @@ from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.methods import Methods, Streaming, Unary
 from authsvc.extauthz.fastlane.server import Server, listen
+from authsvc.extauthz.fastlane.spreading import Neighbours
 from authsvc.extauthz.health import HEALTH_SERVICE, Health
 from authsvc.metrics import AuthMetrics
 
@@ -30,12 +31,13 @@ async def serve(
     tls: ssl.SSLContext | None = None,
     age_seconds: float | None = None,
     connections: ConnectionMetrics = NullConnectionMetrics(),  # noqa: B008 - has no state
+    neighbours: Neighbours | None = None,
     drain_seconds: float = DRAIN_SECONDS,
 ) -> AsyncIterator[str]:
     """Serve Check, ext_proc and health until left, as ``authsvc.extauthz.grpc.serve`` does.
 
-    Connections are asked to go after ``age_seconds``, so that a load balancer spreads them anew;
-    ``connections`` counts them.
+    Connections are asked to go after ``age_seconds``, so that a load balancer spreads them anew,
+    and where ``neighbours`` on the same port have fewer; ``connections`` counts them.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -46,7 +48,7 @@ async def serve(
     limits = Limits(message_size=MAX_MESSAGE_LENGTH, age_seconds=age_seconds)
     server = Server(methods, limits=limits, metrics=connections)
     try:
-        async with listen(server, address, tls=tls) as bound:
+        async with listen(server, address, tls=tls, neighbours=neighbours) as bound:
             health.set_serving(serving=True)
             try:
                 yield bound

@@ -17,6 +17,7 @@ from authsvc.extauthz.fastlane.endings import (
 )
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.methods import Methods
+from authsvc.extauthz.fastlane.spreading import Neighbours, Spreading
 
 TICK_SECONDS: Final = 1.0
 HANDSHAKE_SECONDS: Final = 10.0  # for TLS, before there is a connection
@@ -48,6 +49,10 @@ class Server:
     def connections(self) -> int:
         """How many there are."""
         return len(self._sessions)
+
+    def sessions(self) -> "set[Session]":
+        """Return them."""
+        return self._sessions
 
     def protocol(self) -> "Session":
         """Return what serves a new connection."""
@@ -116,6 +121,7 @@ class Session(asyncio.Protocol):
         self._is_leaving = False
         self._blocked_at: float | None = None
         self._leaves_for = Ending.AGE
+        self.received = 0  # bytes
         self._calls = Calls(methods, limits=limits, now=self._now(), flush=self._flush)
         self._connection = self._calls.connection
 
@@ -128,6 +134,7 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes; all that can be answered now leaves in one write."""
         self._is_receiving = True
+        self.received += len(data)
         self._connection.receive(data, self._now())
         self._is_receiving = False
         self._flush()
@@ -168,9 +175,21 @@ class Session(asyncio.Protocol):
         self._connection.end(faults.ENHANCE_YOUR_CALM, faults.TOO_MANY)
         self._flush()
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the peer was asked to go."""
+        return self._leaves_for is not Ending.AGE
+
+    def make_room(self) -> None:
+        """Ask the peer to go, because there is more room in another process."""
+        self._ask_to_go(Ending.SPREAD)
+
     def drain(self) -> None:
         """Ask the peer to go."""
-        self._leaves_for = Ending.STOPPING
+        self._ask_to_go(Ending.STOPPING)
+
+    def _ask_to_go(self, ending: Ending) -> None:
+        self._leaves_for = ending
         self._connection.drain()
         self._flush()
 
@@ -215,12 +234,17 @@ class Session(asyncio.Protocol):
 
 @asynccontextmanager
 async def listen(
-    server: Server, address: str, *, tls: ssl.SSLContext | None = None
+    server: Server,
+    address: str,
+    *,
+    tls: ssl.SSLContext | None = None,
+    neighbours: Neighbours | None = None,
 ) -> AsyncIterator[str]:
     """Serve on ``host:port`` or ``unix:/path`` until left; yield the address.
 
-    Other processes may serve on the same TCP port. Leaving stops taking connections; those that
-    there are stay until ``Server.drain``.
+    Other processes may serve on the same TCP port: if they are ``neighbours``, connections are
+    spread evenly over all. Leaving stops taking connections; those that there are stay until
+    ``Server.drain``.
 
     Raises:
         OSError: The address cannot be listened on.
@@ -229,7 +253,8 @@ async def listen(
         listener = await _listen(server.protocol, address, tls=tls)
     except (OSError, ValueError):
         raise OSError(f"cannot listen on {address}") from None
-    ticking = asyncio.create_task(_tick(server), name="fastlane-tick")
+    spreading = Spreading(server.sessions, neighbours=neighbours) if neighbours else None
+    ticking = asyncio.create_task(_tick(server, spreading), name="fastlane-tick")
     try:
         yield address if address.startswith("unix:") else _bound(listener)
     finally:
@@ -238,11 +263,13 @@ async def listen(
         await asyncio.wait((ticking,))
 
 
-async def _tick(server: Server) -> None:
+async def _tick(server: Server, spreading: Spreading | None) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(TICK_SECONDS)
         server.tick(loop.time())
+        if spreading is not None:
+            spreading.look()
 
 
 async def _listen(

@@ -203,7 +203,7 @@ def test_of_many_alike_one_line_a_minute_is_logged_with_their_number(counted: Co
 
 def test_what_is_expected_is_not_logged(counted: Counted) -> None:
     with capture_logs() as logs:
-        for ending in (Ending.IDLE, Ending.AGE, Ending.STOPPING):
+        for ending in (Ending.IDLE, Ending.AGE, Ending.SPREAD, Ending.STOPPING):
             Endings(counted).note(ending, "as expected", peer=None, now=0.0)
     assert logs == []
 
