@@ -13,8 +13,9 @@ import structlog
 from authsvc.answer import Answer, answer, answer_to
 from authsvc.authenticator import Authenticator
 from authsvc.decision import AllowReason, Deny, DenyReason
-from authsvc.extauthz.codec import CodecError, decode, encode
+from authsvc.extauthz.codec import CodecError, decode
 from authsvc.extauthz.prepared import PreparedAnswers
+from authsvc.extauthz.response_wire import encode
 from authsvc.metrics import AuthMetrics
 from authsvc.request import Request
 

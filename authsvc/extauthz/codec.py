@@ -1,34 +1,16 @@
-"""Check requests and answers as bytes: `envoy.service.auth.v3`, and nothing of it anywhere else.
+"""Check requests as protobuf reads them: `envoy.service.auth.v3`, and nothing of it beyond here.
 
-Envoy's rules that are easy to get wrong, all from tests against Envoy 1.40:
-
-* ``status.code`` alone decides; an empty response, or a denial with code 0, lets the request pass.
-* Headers are read from ``value``; with ``raw_value`` the upstream gets an empty header.
-* Only OVERWRITE_IF_EXISTS_OR_ADD means the same in every version.
+Answers are written by ``response_wire``.
 """
-
-from collections.abc import Iterable
 
 from google.protobuf.message import DecodeError
 
-from authsvc.answer import Allowed, Answer, Refused
 from authsvc.errors import AuthServiceError
-from authsvc.extauthz.allow_wire import encode_allowed
-from authsvc.extauthz.pb.extauthz_pb2 import (
-    AttributeContext,
-    CheckRequest,
-    CheckResponse,
-    DeniedHttpResponse,
-    HeaderValueOption,
-)
+from authsvc.extauthz.pb.extauthz_pb2 import AttributeContext, CheckRequest
 from authsvc.request import Request
 
 METADATA_NAMESPACE = "tollkeeper"
 _PARTIAL_BODY = "x-envoy-auth-partial-body"
-_UNAVAILABLE = 14
-# google.rpc codes; whatever is not listed is PERMISSION_DENIED, and never OK.
-_RPC_CODES = {400: 3, 401: 16, 403: 7, 500: 13, 503: _UNAVAILABLE}
-_PERMISSION_DENIED = 7
 
 
 class CodecError(AuthServiceError):
@@ -103,39 +85,6 @@ def request_of(attributes: AttributeContext) -> Request:
         route=route,
         service=service,
     )
-
-
-def encode(answer: Answer) -> bytes:
-    """Write the CheckResponse of an answer."""
-    return encode_allowed(answer) if isinstance(answer, Allowed) else _encode_refused(answer)
-
-
-def _encode_refused(answer: Refused) -> bytes:
-    response = CheckResponse()
-    response.dynamic_metadata.update(answer.metadata)
-    denial = answer.denial
-    http = DeniedHttpResponse(body=denial.body)
-    http.status.code = denial.status
-    http.headers.extend(_options(denial.headers))
-    if answer.kind == "error":
-        response.status.code = _UNAVAILABLE
-        response.error_response.CopyFrom(http)
-    else:
-        response.status.code = _RPC_CODES.get(denial.status, _PERMISSION_DENIED)
-        response.denied_response.CopyFrom(http)
-    return response.SerializeToString()
-
-
-def _options(headers: Iterable[tuple[str, str]]) -> list[HeaderValueOption]:
-    options = []
-    for name, value in headers:
-        option = HeaderValueOption(
-            append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD, keep_empty_value=not value
-        )
-        option.header.key = name
-        option.header.value = value
-        options.append(option)
-    return options
 
 
 def _headers(http: AttributeContext.HttpRequest) -> tuple[tuple[str, bytes], ...]:

@@ -8,8 +8,8 @@ import pytest
 from authsvc.answer import answer
 from authsvc.decision import AllowReason, Deny, DenyReason, Unavailable
 from authsvc.denial import Denial, render
-from authsvc.extauthz.codec import encode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckResponse
+from authsvc.extauthz.response_wire import encode
 from authsvc.policy import KeyAuthConfig, Policy
 from authsvc.request import Request
 

@@ -18,8 +18,9 @@ from analytics.routing import ScopedConfig, Topology
 from authsvc.annotation import Annotation
 from authsvc.answer import answer
 from authsvc.decision import Allow, AllowReason, Identity
-from authsvc.extauthz.codec import decode, encode
+from authsvc.extauthz.codec import decode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckResponse
+from authsvc.extauthz.response_wire import encode
 from authsvc.governance import govern, is_refused
 from authsvc.hiding import Hiding
 from authsvc.policy import KeyAuthConfig, Policy

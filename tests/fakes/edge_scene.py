@@ -10,8 +10,9 @@ from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
 from authsvc.decision import Deny, DenyReason, Identity
 from authsvc.entities import Plugin
-from authsvc.extauthz.codec import decode, encode
+from authsvc.extauthz.codec import decode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
+from authsvc.extauthz.response_wire import encode
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.store import KnownConsumer
 from tests.clients.raw_http import Response, exchange

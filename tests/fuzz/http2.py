@@ -16,13 +16,14 @@ import atheris
 
 with atheris.instrument_imports(include=["authsvc.extauthz"]):
     from authsvc.answer import answer_to
-    from authsvc.extauthz.codec import CodecError, decode, encode
+    from authsvc.extauthz.codec import CodecError, decode
     from authsvc.extauthz.fastlane import frames as f
     from authsvc.extauthz.fastlane.connection import Connection
     from authsvc.extauthz.fastlane.faults import ConnectionFault
     from authsvc.extauthz.fastlane.hpack import Decoder
     from authsvc.extauthz.fastlane.limits import Limits
     from authsvc.extauthz.prepared import PreparedAnswers
+    from authsvc.extauthz.response_wire import encode
 
 from hpack import Decoder as OtherDecoder
 from hpack import HPACKError

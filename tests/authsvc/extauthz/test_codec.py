@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from authsvc.answer import Allowed, Answer, Refused
 from authsvc.denial import Denial
-from authsvc.extauthz.codec import CodecError, decode, encode
+from authsvc.extauthz.codec import CodecError, decode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse, HeaderValueOption
+from authsvc.extauthz.response_wire import encode
 from authsvc.request import Request
 from tests.fakes.check_requests import check_request
 

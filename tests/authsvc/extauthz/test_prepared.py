@@ -13,9 +13,10 @@ from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
 from authsvc.decision import Deny, DenyReason, Identity
 from authsvc.entities import Plugin
-from authsvc.extauthz.codec import CodecError, decode, encode
+from authsvc.extauthz.codec import CodecError, decode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
 from authsvc.extauthz.prepared import PreparedAnswers
+from authsvc.extauthz.response_wire import encode
 from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.resolver import NotInMemoryError
