@@ -17,23 +17,28 @@ LOG_NAME = "tollkeeper"
 _CONSUMERS = 500
 
 Message = tuple[bytes, int]  # and how many entries it has
-_ID_START = b"5eed5eed"  # of every request id, so that each pass over the entries can have its own
+# What is never the same in two requests has this in it, so that each pass can have its own: the ids
+# of the request, the event and the trace, the token in the path, the tag of the response.
+_ID = "5eed5eed"
 
 
 class Traffic:
     """What one worker of an Envoy streams, without end; no request id comes twice."""
 
-    def __init__(self, messages: Sequence[Message], *, worker: int = 0) -> None:
-        """Repeat messages, each time with other ids; below 256 workers share none."""
+    def __init__(self, messages: Sequence[Message], *, worker: int = 0, run: int = 0) -> None:
+        """Repeat messages, each time with other ids.
+
+        No two workers share any, nor do two runs: 256 and 4096 are told apart, for 4096 passes.
+        """
         self._messages = messages
-        self._worker = worker
+        self._first = (worker << 24 | run << 12) + 1  # all zeros would be no trace
 
     def __iter__(self) -> Iterator[Message]:
         """Yield messages."""
-        for number in count(self._worker << 24):
+        for number in count(self._first):
             start = f"{number:08x}".encode()
             for message, entries in self._messages:
-                yield message.replace(_ID_START, start), entries
+                yield message.replace(_ID.encode(), start), entries
 
 
 def messages(buffer_size: int) -> list[Message]:
@@ -73,7 +78,7 @@ def message_of(entries: list[HTTPAccessLogEntry]) -> bytes:
 
 def entry(number: int, caller: Caller) -> HTTPAccessLogEntry:
     """Return a call of a consumer that an upstream answered: 1.2 KB, 14 and 8 headers."""
-    request_id = f"{_ID_START.decode()}-0000-4000-8000-{number:012x}"
+    request_id = f"{_ID}-0000-4000-8000-{number:012x}"
     return ParseDict(
         {
             "common_properties": _common(number, caller),
@@ -98,6 +103,7 @@ def _common(number: int, caller: Caller) -> dict[str, object]:
         "custom_id": caller.custom_id,
         "credential_id": caller.credential_id,
         "anonymous": False,
+        "transaction_id": f"{_ID}-0000-4000-9000-{number:012x}",
     }
     return {
         "downstream_remote_address": _socket(f"203.0.113.{number % 250}", 50_000),
@@ -123,8 +129,8 @@ def _request(number: int, request_id: str) -> dict[str, object]:
         "request_method": "GET",
         "scheme": "https",
         "authority": "api.example.com",
-        "path": f"/v1/orders/{number}?page={number % 7}&limit=20&token={number:08x}",
-        "user_agent": f"example-client/1.{number % 40}.3 (linux; x86_64)",
+        "path": f"/v1/orders/{number}?page={number % 7}&limit=20&token={_ID}",
+        "user_agent": f"example-client/1.{number % 40}.3 (linux)",
         "referer": f"https://shop.example/baskets/{number}?step=2",
         "forwarded_for": f"203.0.113.{number % 250}",
         "request_id": request_id,
@@ -138,7 +144,7 @@ def _request(number: int, request_id: str) -> dict[str, object]:
             "content-length": str(number % 400),
             "content-type": "application/json",
             "origin": "https://shop.example",
-            "traceparent": f"00-{number + 1:032x}-{number + 1:016x}-01",
+            "traceparent": f"00-{_ID}{number:024x}-{_ID}{number:08x}-01",
             "x-forwarded-proto": "https",
             "x-tenant": f"tenant-{number % 90}",
         },
@@ -156,7 +162,7 @@ def _response(number: int) -> dict[str, object]:
             "content-length": str(number * 7 % 20_000),
             "content-type": "application/json",
             "date": "Fri, 20 Nov 2026 10:00:07 GMT",
-            "etag": f'"{number:016x}"',
+            "etag": f'"{_ID}{number:08x}"',
             "server": "orders/2.14",
             "vary": "accept-encoding",
             "x-envoy-upstream-service-time": str(number % 1000),

@@ -40,6 +40,7 @@ class Wanted:
     entries: int
     buffer_size: int
     streams: int
+    run: int  # whose ids no other run has
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ async def measure(
 ) -> Run:
     """Feed the server at a port; wait up to ``wait`` seconds for what it then has to deliver."""
     made = messages(wanted.buffer_size)
-    traffics = [Traffic(made, worker=number) for number in range(wanted.streams)]
+    traffics = [Traffic(made, worker=number, run=wanted.run) for number in range(wanted.streams)]
     before = await collector.seen()
     cpu, started = cpu_seconds(pid), time.perf_counter()
     load = time.process_time() + cpu_seconds(collector_pid)
@@ -109,7 +110,9 @@ async def delivery(collector: Collector, expected: int, wait: float) -> int:
 async def run(options: argparse.Namespace) -> Run:
     """Measure as the arguments say."""
     url = f"http://127.0.0.1:{options.collector_port}"
-    wanted = Wanted(options.seconds, options.entries, options.buffer_size, options.streams)
+    wanted = Wanted(
+        options.seconds, options.entries, options.buffer_size, options.streams, options.run
+    )
     async with aiohttp.ClientSession() as session:
         return await measure(
             wanted,
@@ -126,6 +129,7 @@ def main() -> None:
     for name in ("port", "pid", "collector-port", "collector-pid", "entries", "streams"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--buffer-size", type=int, required=True)
+    parser.add_argument("--run", type=int, default=0)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--wait", type=float, required=True)
     parser.add_argument("--application-id", required=True)

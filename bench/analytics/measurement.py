@@ -63,7 +63,7 @@ def feed(server: Server, name: str, *, collector: Server, **limits: float) -> Ru
         server: The contender.
         name: Its short name.
         collector: Where it delivers to.
-        limits: ``seconds``, ``entries``, ``buffer_size``, ``streams``, ``wait``.
+        limits: ``seconds``, ``entries``, ``buffer_size``, ``streams``, ``run``, ``wait``.
     """
     wanted = {
         "seconds": 600.0,
@@ -108,6 +108,7 @@ def measure(
                 collector=collector,
                 seconds=plan.seconds,
                 buffer_size=BUFFERS[buffer],
+                run=number * len(BUFFERS) + list(BUFFERS).index(buffer) + 1,
             )
             if run.delivered != run.entries:
                 raise RuntimeError(f"{name}: {run.entries} entries, {run.delivered} events")
@@ -137,7 +138,7 @@ def weigh_waiting(plan: Plan, *, collector: Server) -> dict[str, float]:
         for name, server in servers.items():
             feed(server, name, collector=collector, entries=_WARM_UP, wait=0.0)
             before = resident_bytes(server.pid)
-            run = feed(server, name, collector=collector, entries=plan.waiting, wait=0.0)
+            run = feed(server, name, collector=collector, entries=plan.waiting, run=1, wait=0.0)
             grown[name] = (run.resident_bytes - before) / run.entries * 100_000 / 2**20
     tell(collector, "open")
     return grown

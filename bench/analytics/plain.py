@@ -82,7 +82,7 @@ def event(entry: Members, sender: Members) -> Members:
         "session_token": said["credential_id"],
         "trace_id": trace_id,
         "span": {"id": span_id},
-        "transaction_id": request["request_id"],
+        "transaction_id": said["transaction_id"],
         "direction": "Incoming",
         "weight": 1,
         "metadata": metadata(entry, said, sender) | {"trace_id": trace_id, "span_id": span_id},

@@ -30,5 +30,7 @@ def test_the_contenders_make_the_same_events() -> None:
         for _ in range(2):
             (portion,) = decoder.decode(message_of([built]), received=1)
             (record,) = portion.records
-            made = maker.make(record, Sender(NODE, "edge", LOG_NAME), record.request_id)
+            assert record.verdict is not None
+            transaction_id = record.verdict.transaction_id or ""
+            made = maker.make(record, Sender(NODE, "edge", LOG_NAME), transaction_id)
             assert json.loads(encode_event(made)) == expected
