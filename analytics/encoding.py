@@ -7,19 +7,22 @@ a body lets it be taken apart again without being parsed.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
+import msgspec
 from isal import igzip
 
 from analytics.collector import Payload
 
 _SEPARATOR = b",\n"
+_encoder = msgspec.json.Encoder()
+_buffer = bytearray()  # of the event that is being encoded: it has grown to the usual size
 _LEVEL = 1  # of ISA-L: smaller than zlib's level 1 in a quarter of its time
 
 
-def encode_event(event: Mapping[str, Any]) -> bytes:
+def encode_event(event: msgspec.Struct | Mapping[str, Any]) -> bytes:
     """Return an event as JSON, in no more memory than it needs."""
-    # orjson's own bytes object keeps the buffer that it was written to: eight times the memory.
-    return memoryview(orjson.dumps(event)).tobytes()
+    # What an encoder makes by itself may keep the buffer that it was written to.
+    _encoder.encode_into(event, _buffer)
+    return bytes(_buffer)
 
 
 def encode_batch(events: Iterable[bytes], *, compress: bool) -> Payload:

@@ -14,15 +14,19 @@ from analytics.pb.accesslog_pb2 import (
     AccessLogCommon,
     HTTPAccessLogEntry,
     HTTPRequestProperties,
-    StructEntries,
+    MetadataEntry,
 )
 from analytics.pieces import (
+    header_recurs,
     read_address,
+    read_flags,
     read_header,
     read_host_and_port,
     read_said,
+    read_status,
     read_text,
     read_tls,
+    said_recurs,
 )
 from analytics.record import AccessRecord, Verdict
 from analytics.remembered import Remembered
@@ -47,12 +51,14 @@ class EntryReader:
     """Reads entries, and remembers the pieces of which they are made."""
 
     def __init__(self) -> None:
-        self._header = Remembered(read_header).__getitem__
+        self._header = Remembered(read_header, recurs=header_recurs).__getitem__
         self._tag = Remembered(read_text).__getitem__
-        self._said = Remembered(read_said).__getitem__
+        self._said = Remembered(read_said, recurs=said_recurs).__getitem__
         self._address = Remembered(read_address).__getitem__
         self._host_and_port = Remembered(read_host_and_port).__getitem__
         self._tls = Remembered(read_tls).__getitem__
+        self._flags = Remembered(read_flags).__getitem__
+        self._status = Remembered(read_status).__getitem__
 
     def read(self, entry: bytes, *, received: int) -> AccessRecord | None:
         """Return the finished request of an entry, or None if that request still goes on.
@@ -75,18 +81,21 @@ class EntryReader:
         self, entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int
     ) -> AccessRecord:
         request, response = entry.request, entry.response
-        namespaces = common.metadata.filter_metadata
-        said = self._what_authsvc_said(namespaces)
+        said, jwt_payloads = self._metadata(common.metadata.filter_metadata)
         told = said or _NOTHING_SAID
-        authority = _authority(told["authority"] or request.authority)
+        authority = told["authority"] or request.authority
+        if "@" in authority:
+            authority = authority.rpartition("@")[2]  # what stands before it is a password
         response_headers = self._headers(response.response_headers)
         # By position, in the order of the fields: 38 names would take longer than all they name.
         return AccessRecord(
             _since_epoch(common.start_time, received),
             _duration(common),
-            _elapsed(common, "time_to_last_rx_byte"),
-            _elapsed(common, "time_to_first_upstream_rx_byte"),
-            _elapsed(common, "time_to_last_upstream_rx_byte"),
+            _elapsed(common.time_to_last_rx_byte, common, "time_to_last_rx_byte"),
+            _elapsed(
+                common.time_to_first_upstream_rx_byte, common, "time_to_first_upstream_rx_byte"
+            ),
+            _elapsed(common.time_to_last_upstream_rx_byte, common, "time_to_last_upstream_rx_byte"),
             name_of(envoy_names.METHODS, request.request_method) or _unusual_method(request),
             request.scheme,
             authority,
@@ -101,22 +110,22 @@ class EntryReader:
             self._address(common.downstream_remote_address),
             self._address(common.downstream_direct_remote_address),
             self._host_and_port(common.downstream_local_address),
-            response.response_code.value or None,
+            self._status(response.response_code),
             _grpc_status(self._headers(response.response_trailers), response_headers),
             response_headers,
             response.response_headers_bytes,
             response.response_body_bytes,
             response.response_code_details,
-            _flags(common),
+            self._flags(common.response_flags),
             told["route"] or common.route_name or None,
             told["service"],
             common.upstream_cluster,
             self._address(common.upstream_remote_address),
             common.upstream_transport_failure_reason,
             common.upstream_request_attempt_count,
-            dict(map(self._tag, common.custom_tags)),
+            dict(map(self._tag, tags[:])) if (tags := common.custom_tags) else {},
             Verdict(*_verdict_members(said)) if said else None,
-            _jwt_payloads(namespaces),
+            jwt_payloads,
         )
 
     def _headers(self, pieces: Sequence[bytes]) -> dict[str, str]:
@@ -137,22 +146,23 @@ class EntryReader:
             headers["x-request-id"] = request_id
         return headers
 
-    def _what_authsvc_said(self, namespaces: Mapping[str, bytes]) -> dict[str, Any] | None:
-        if VERDICT_NAMESPACE not in namespaces:
-            return None
-        said = _NOTHING_SAID.copy()
-        pieces = StructEntries.FromString(namespaces[VERDICT_NAMESPACE]).fields
-        said.update(map(self._said, pieces[:]))
-        return said
+    def _metadata(
+        self, namespaces: Sequence[MetadataEntry]
+    ) -> tuple[dict[str, Any] | None, Mapping[str, Any] | None]:
+        """Return what authsvc said, and the payloads that jwt_authn verified."""
+        said = jwt_payloads = None
+        for namespace in namespaces:
+            name = namespace.key
+            if name == VERDICT_NAMESPACE:
+                said = _NOTHING_SAID | dict(map(self._said, namespace.value.fields[:]))
+            elif name == JWT_NAMESPACE:
+                jwt_payloads = _members(Struct.FromString(namespace.value.SerializeToString()))
+        return said, jwt_payloads
 
 
 def _unusual_method(request: HTTPRequestProperties) -> str:
     # The field only knows nine methods; Envoy is asked to log the pseudo header for the others.
     return dict(map(read_text, request.request_headers)).get(":method", "")
-
-
-def _authority(asked: str) -> str:
-    return asked.rpartition("@")[2]  # what may stand before it is a password
 
 
 def _since_epoch(time: Timestamp, received: int) -> int:
@@ -161,23 +171,21 @@ def _since_epoch(time: Timestamp, received: int) -> int:
 
 
 def _duration(common: AccessLogCommon) -> int | None:
-    elapsed = _elapsed(common, "duration")
-    return _elapsed(common, "time_to_last_downstream_tx_byte") if elapsed is None else elapsed
+    elapsed = _elapsed(common.duration, common, "duration")
+    if elapsed is None:
+        name = "time_to_last_downstream_tx_byte"
+        return _elapsed(common.time_to_last_downstream_tx_byte, common, name)
+    return elapsed
 
 
-def _elapsed(common: AccessLogCommon, name: str) -> int | None:
-    if not common.HasField(name):
+def _elapsed(elapsed: Duration, common: AccessLogCommon, name: str) -> int | None:
+    """Return the nanoseconds of one of the times of a request; None: it was not reached."""
+    seconds, nanos = elapsed.seconds, elapsed.nanos
+    if not seconds and nanos > 0:  # as nearly always, and then it was set
+        return nanos
+    if not 0 <= seconds < _MAX_SECONDS or not common.HasField(name):
         return None
-    elapsed: Duration = getattr(common, name)
-    seconds = elapsed.seconds
-    return max(0, seconds * _SECOND + elapsed.nanos) if 0 <= seconds < _MAX_SECONDS else None
-
-
-def _flags(common: AccessLogCommon) -> tuple[str, ...]:
-    if not common.HasField("response_flags"):
-        return ()
-    names = envoy_names.RESPONSE_FLAGS
-    return tuple(names[field.name] for field, _ in common.response_flags.ListFields())
+    return max(0, seconds * _SECOND + nanos)
 
 
 def _grpc_status(trailers: Mapping[str, str], headers: Mapping[str, str]) -> int | None:
@@ -186,12 +194,6 @@ def _grpc_status(trailers: Mapping[str, str], headers: Mapping[str, str]) -> int
     if text.isascii() and text.isdigit() and len(text) <= _MAX_GRPC_STATUS_LENGTH:
         return int(text)
     return None
-
-
-def _jwt_payloads(namespaces: Mapping[str, bytes]) -> Mapping[str, Any] | None:
-    if JWT_NAMESPACE not in namespaces:
-        return None
-    return _members(Struct.FromString(namespaces[JWT_NAMESPACE]))
 
 
 def _members(struct: Struct) -> dict[str, Any]:

@@ -5,26 +5,73 @@ and what the configuration adds.  ``session_token`` is the id of the credential:
 to tell sessions apart, and of no use to whoever reads it.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
 
 from analytics.bodies.captured import NO_BODIES, Bodies
 from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
 from analytics.bodies.rendering import BodyRenderer
 from analytics.client_ip import client_ip
 from analytics.config import MoesifConfig
-from analytics.event_metadata import metadata_of
+from analytics.event_metadata import Metadata, metadata_of
 from analytics.identify import Identifier, Identity
 from analytics.masking import CredentialNames, Masking
 from analytics.record import AccessRecord, Sender
-from analytics.trace import find_trace
+from analytics.trace import Trace, find_trace
 
-_MILLISECOND = 1_000_000  # nanoseconds
+_SECOND, _MILLISECOND = 1_000_000_000, 1_000_000  # nanoseconds
 _UNKNOWN_VERB = "UNKNOWN"
 _SCHEMES = frozenset({"http", "https"})
 
-Event = dict[str, Any]
+_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
+
+
+class Request(msgspec.Struct, gc=False, omit_defaults=True):
+    """The ``request`` of an event; the members that are not set are left out."""
+
+    time: str
+    uri: str
+    verb: str
+    headers: Mapping[str, str]
+    ip_address: str
+    api_version: str | UnsetType = UNSET
+    body: Any = UNSET
+    transfer_encoding: str | UnsetType = UNSET
+
+
+class Response(msgspec.Struct, gc=False, omit_defaults=True):
+    """The ``response`` of an event; the members that are not set are left out."""
+
+    time: str
+    status: int
+    headers: Mapping[str, str]
+    ip_address: str | UnsetType = UNSET
+    body: Any = UNSET
+    transfer_encoding: str | UnsetType = UNSET
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An event, its members in the order in which they are written; None is left out."""
+
+    request: Request
+    transaction_id: str
+    direction: str
+    weight: int
+    metadata: Metadata | Mapping[str, Any]
+    response: Response | None = None
+    trace_id: str | None = None
+    span: Mapping[str, str] | None = None
+    user_id: str | None = None
+    company_id: str | None = None
+    subscription_id: str | None = None
+    session_token: str | None = None
+    blocked_by: str | None = None
+    action_name: str | None = None
 
 
 class EventMaker:
@@ -81,55 +128,55 @@ class EventMaker:
         verdict = record.verdict
         trace = find_trace(record.request_headers)
         tags = self._masking.tags(record.tags) if record.tags else record.tags
-        event = {
-            "request": self._request(record, bodies),
-            "transaction_id": transaction_id,
-            "direction": "Outgoing" if sender.log_name in self._outgoing else self._direction,
-            "weight": weight,
-            "metadata": metadata_of(record, sender, trace=trace, tags=tags) | self._added,
-        }
-        if record.status is not None:  # else the client left before there was one
-            event["response"] = self._response(record, bodies)
-        if trace is not None:
-            event["trace_id"] = trace.trace_id
-            event["span"] = _known({"id": trace.span_id, "parent_id": trace.parent_id})
-        known = {
-            "user_id": identity.user_id,
-            "company_id": identity.company_id,
-            "subscription_id": tags.get("subscription_id") or None,
-            "session_token": verdict.credential_id if verdict else None,
-            "blocked_by": verdict.blocked_by if verdict else None,
-            "action_name": tags.get("action_name") or None,
-        }
-        return event | _known(known)
+        metadata = metadata_of(record, sender, trace=trace, tags=tags)
+        # By position, in the order of the members, as there is one for each call.
+        return Event(
+            self._request(record, bodies),
+            transaction_id,
+            "Outgoing" if sender.log_name in self._outgoing else self._direction,
+            weight,
+            metadata if not self._added else msgspec.to_builtins(metadata) | self._added,
+            # Without a status the client left before there was an answer.
+            None if record.status is None else self._response(record, bodies),
+            trace.trace_id if trace else None,
+            _span(trace) if trace else None,
+            identity.user_id,
+            identity.company_id,
+            tags.get("subscription_id") or None,
+            verdict.credential_id if verdict else None,
+            verdict.blocked_by if verdict else None,
+            tags.get("action_name") or None,
+        )
 
-    def _request(self, record: AccessRecord, bodies: Bodies) -> Event:
-        request = {
-            "time": timestamp(record.started),
-            "uri": self._masking.url(_uri(record)),
-            "verb": record.method or _UNKNOWN_VERB,
-            "headers": self._masking.request_headers(record.request_headers),
-            "ip_address": client_ip(record, trust_headers=self._config.trust_client_ip_headers),
-        }
-        if version := self._version(record):
-            request["api_version"] = version
+    def _request(self, record: AccessRecord, bodies: Bodies) -> Request:
+        request = Request(
+            timestamp(record.started),
+            self._masking.url(_uri(record)),
+            record.method or _UNKNOWN_VERB,
+            self._masking.request_headers(record.request_headers),
+            client_ip(record, trust_headers=self._config.trust_client_ip_headers),
+            self._version(record) or UNSET,
+        )
         if bodies.request is not None:
-            request |= self._bodies.request(bodies)
+            for name, value in self._bodies.request(bodies).items():
+                setattr(request, name, value)
         return request
 
-    def _response(self, record: AccessRecord, bodies: Bodies) -> Event:
-        response = {
-            "time": timestamp(record.started + (record.duration or 0)),
-            "status": record.status,
-            "headers": self._masking.response_headers(record.response_headers),
-        }
-        if record.upstream_address:
-            response["ip_address"] = record.upstream_address
+    def _response(self, record: AccessRecord, bodies: Bodies) -> Response:
+        response = Response(
+            timestamp(record.started + (record.duration or 0)),
+            record.status or 0,
+            self._masking.response_headers(record.response_headers),
+            record.upstream_address or UNSET,
+        )
         if bodies.response is not None:
-            response |= self._bodies.response(bodies)
+            for name, value in self._bodies.response(bodies).items():
+                setattr(response, name, value)
         return response
 
     def _version(self, record: AccessRecord) -> str | None:
+        if not self._version_header:
+            return self._config.api_version
         return record.request_headers.get(self._version_header) or self._config.api_version
 
 
@@ -140,8 +187,8 @@ def can_be_event(record: AccessRecord) -> bool:
 
 def timestamp(nanoseconds: int) -> str:
     """Return a time as ``YYYY-MM-DDTHH:MM:SS.mmmZ``, cut to milliseconds."""
-    seconds, milliseconds = divmod(nanoseconds // _MILLISECOND, 1000)
-    return f"{_date_and_time(seconds)}.{milliseconds:03d}Z"
+    seconds, rest = divmod(nanoseconds, _SECOND)
+    return _date_and_time(seconds) + _MILLISECONDS[rest // _MILLISECOND]
 
 
 @lru_cache(maxsize=64)  # many requests begin in the same second
@@ -155,17 +202,18 @@ def _uri(record: AccessRecord) -> str:
         if "://" in path:  # the absolute form that proxies are sent
             return path
         path = f"/{path}"  # OPTIONS * has no slash, CONNECT no path
-    return f"{_scheme(record)}://{record.authority or record.local_address}{path}"
+    scheme = record.scheme if record.scheme in _SCHEMES else _guessed_scheme(record)
+    return f"{scheme}://{record.authority or record.local_address}{path}"
 
 
-def _scheme(record: AccessRecord) -> str:
-    if record.scheme in _SCHEMES:
-        return record.scheme
+def _guessed_scheme(record: AccessRecord) -> str:
     forwarded = record.request_headers.get("x-forwarded-proto", "")
     if forwarded in _SCHEMES:
         return forwarded
     return "https" if record.tls_version else "http"
 
 
-def _known(members: Event) -> Event:
-    return {name: value for name, value in members.items() if value is not None}
+def _span(trace: Trace) -> dict[str, str]:
+    if trace.parent_id is None:
+        return {"id": trace.span_id}
+    return {"id": trace.span_id, "parent_id": trace.parent_id}

@@ -4,57 +4,67 @@ Route, service, cluster, what authsvc said, flags, durations in milliseconds and
 What is not known is left out.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from operator import attrgetter
+from collections.abc import Mapping
 from typing import Any
 
-from analytics.record import AccessRecord, Sender
+import msgspec
+
+from analytics.record import AccessRecord, Sender, Verdict
 from analytics.trace import Trace
 
 # gRPC's codes for what authsvc answered, where Envoy was not asked to log the call's own.
 _UNAUTHENTICATED, _PERMISSION_DENIED, _UNAVAILABLE = 16, 7, 14
+_NOBODY = Verdict()
 
-Members = dict[str, Any]
 
-# Members of the metadata -> members of a record that are the same for many.
-_USUAL = {
-    "route": "route",
-    "service": "service",
-    "cluster": "upstream_cluster",
-    "protocol": "protocol",
-    "response_flags": "flags",
-    "response_code_details": "code_details",
-    "upstream_failure": "upstream_failure",
-    "attempts": "attempts",
-    "tls_version": "tls_version",
-    "server_name": "server_name",
-    "peer_subject": "peer_subject",
-    "peer_uris": "peer_uris",
-}
-# Members of the metadata -> members of a record, in nanoseconds.
-_TIMES = {
-    "duration_ms": "duration",
-    "request_read_ms": "request_read",
-    "upstream_first_byte_ms": "upstream_first_byte",
-    "upstream_last_byte_ms": "upstream_last_byte",
-}
-# Members of the consumer -> members of a verdict.
-_CONSUMER = {
-    "id": "consumer_id",
-    "username": "username",
-    "custom_id": "custom_id",
-    "credential_id": "credential_id",
-    "anonymous": "anonymous",
-}
-_judgement = attrgetter("result", "reason", *_CONSUMER.values())
-_usual = attrgetter(*_USUAL.values())
-_times = attrgetter(*_TIMES.values())
+class Consumer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Who authsvc says that it was."""
+
+    id: str
+    username: str | None = None
+    custom_id: str | None = None
+    credential_id: str | None = None
+    anonymous: bool | None = None
+
+
+class Metadata(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The members, in the order in which they are written; None is left out."""
+
+    request_headers_bytes: int
+    request_body_bytes: int
+    response_headers_bytes: int
+    response_body_bytes: int
+    route: str | None = None
+    service: str | None = None
+    cluster: str | None = None
+    protocol: str | None = None
+    response_flags: tuple[str, ...] | None = None
+    response_code_details: str | None = None
+    upstream_failure: str | None = None
+    attempts: int | None = None
+    tls_version: str | None = None
+    server_name: str | None = None
+    peer_subject: str | None = None
+    peer_uris: tuple[str, ...] | None = None
+    node: str | None = None
+    log_name: str | None = None
+    duration_ms: float | None = None
+    request_read_ms: float | None = None
+    upstream_first_byte_ms: float | None = None
+    upstream_last_byte_ms: float | None = None
+    result: str | None = None
+    reason: str | None = None
+    consumer: Consumer | None = None
+    trace_id: str | None = None
+    span_id: str | None = None
+    grpc_status: int | None = None
+    request_id: str | None = None
+    tags: Mapping[str, Any] | None = None
 
 
 def metadata_of(
     record: AccessRecord, sender: Sender, *, trace: Trace | None, tags: Mapping[str, str]
-) -> Members:
+) -> Metadata:
     """Return the metadata of a request's event.
 
     Args:
@@ -63,54 +73,65 @@ def metadata_of(
         trace: The trace that it belongs to.
         tags: The log's custom tags, as they may be shown.
     """
-    metadata: Members = {
-        "request_headers_bytes": record.request_headers_size,
-        "request_body_bytes": record.request_body_size,
-        "response_headers_bytes": record.response_headers_size,
-        "response_body_bytes": record.response_body_size,
-    }
-    metadata |= _told(sender, *_usual(record))
-    metadata |= {
-        name: (nanoseconds + 500) // 1000 / 1000  # to the microsecond; round() takes much longer
-        for name, nanoseconds in zip(_TIMES, _times(record), strict=True)
-        if nanoseconds is not None
-    }
-    if record.verdict is not None:
-        metadata |= _judged(*_judgement(record.verdict))
-    if trace is not None:
-        metadata |= {"trace_id": trace.trace_id, "span_id": trace.span_id}
-    if (grpc_status := _grpc_status(record)) is not None:
-        metadata["grpc_status"] = grpc_status
-    if record.request_id:
-        metadata["request_id"] = record.request_id
-    if tags:
-        metadata["tags"] = tags
-    return metadata
+    verdict = record.verdict or _NOBODY
+    # By position, in the order of the members: their names would take longer than all they name.
+    return Metadata(
+        record.request_headers_size,
+        record.request_body_size,
+        record.response_headers_size,
+        record.response_body_size,
+        record.route or None,
+        record.service or None,
+        record.upstream_cluster or None,
+        record.protocol or None,
+        record.flags or None,
+        record.code_details or None,
+        record.upstream_failure or None,
+        record.attempts or None,
+        record.tls_version or None,
+        record.server_name or None,
+        record.peer_subject or None,
+        record.peer_uris or None,
+        sender.node or None,
+        sender.log_name or None,
+        _milliseconds(record.duration),
+        _milliseconds(record.request_read),
+        _milliseconds(record.upstream_first_byte),
+        _milliseconds(record.upstream_last_byte),
+        verdict.result or None,
+        verdict.reason or None,
+        _consumer(verdict) if verdict.consumer_id else None,
+        trace.trace_id if trace else None,
+        trace.span_id if trace else None,
+        _grpc_status(record),
+        record.request_id or None,
+        tags or None,
+    )
 
 
-@lru_cache(maxsize=4096)  # a few for each route
-def _told(sender: Sender, *usual: object) -> Mapping[str, Any]:
-    """Return what a record tells, without what is empty or zero, and who sent it."""
-    told = _given(zip(_USUAL, usual, strict=True))
-    return told | _given({"node": sender.node, "log_name": sender.log_name}.items())
+def _milliseconds(nanoseconds: int | None) -> float | None:
+    if nanoseconds is None:
+        return None
+    return (nanoseconds + 500) // 1000 / 1000  # to the microsecond; round() takes much longer
 
 
-@lru_cache(maxsize=4096)  # the same consumers call again
-def _judged(result: str | None, reason: str | None, *consumer: object) -> Mapping[str, Any]:
-    """Return what authsvc said, and about whom."""
-    said = _given({"result": result, "reason": reason}.items())
-    known = _given(zip(_CONSUMER, consumer, strict=True))
-    return said | {"consumer": known} if "id" in known else said
+def _consumer(verdict: Verdict) -> Consumer:
+    return Consumer(
+        verdict.consumer_id or "",
+        verdict.username or None,
+        verdict.custom_id or None,
+        verdict.credential_id or None,
+        verdict.anonymous or None,
+    )
 
 
 def _grpc_status(record: AccessRecord) -> int | None:
     """Return how a gRPC call ended; the HTTP status is 200 even where it was refused."""
-    if record.grpc_status is not None or not record.is_grpc or record.verdict is None:
+    verdict = record.verdict
+    if record.grpc_status is not None or verdict is None or verdict.result == "allow":
         return record.grpc_status
-    if record.verdict.result == "deny":
-        return _PERMISSION_DENIED if record.verdict.consumer_id else _UNAUTHENTICATED
-    return _UNAVAILABLE if record.verdict.result == "error" else None
-
-
-def _given(members: Iterable[tuple[str, Any]]) -> Members:
-    return {name: value for name, value in members if value}
+    if not record.is_grpc:
+        return None
+    if verdict.result == "deny":
+        return _PERMISSION_DENIED if verdict.consumer_id else _UNAUTHENTICATED
+    return _UNAVAILABLE if verdict.result == "error" else None

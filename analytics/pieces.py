@@ -6,10 +6,30 @@ thousands of entries; whoever reads them remembers them (``analytics.remembered`
 
 from typing import NamedTuple
 
+from google.protobuf.wrappers_pb2 import UInt32Value
+
 from analytics import envoy_names
-from analytics.pb.accesslog_pb2 import Address, StructEntry, TextEntry, TLSProperties
+from analytics.pb.accesslog_pb2 import (
+    Address,
+    ResponseFlags,
+    StructEntry,
+    TextEntry,
+    TLSProperties,
+)
 
 _FLAGS = frozenset({"anonymous"})
+# Headers whose values are another for each request, and such as nobody should keep for long.
+_UNIQUE_HEADERS = frozenset(
+    {
+        *("authorization", "cookie", "set-cookie", "etag", "if-none-match"),
+        *("traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid"),
+        *("x-amzn-trace-id", "x-cloud-trace-context", "x-correlation-id", "x-request-id"),
+    }
+)
+_UNIQUE_SAID = frozenset({"transaction_id", "token_user_id"})
+# What stands in a piece before the key and before the value.
+_KEY, _VALUE = 0x0A, 0x12
+_SHORT = 0x80  # a length below it takes one byte
 
 
 class Tls(NamedTuple):
@@ -27,8 +47,26 @@ def read_header(piece: bytes) -> tuple[str, str] | None:
     return None if name.startswith(":") else (name.lower(), value)
 
 
+def header_recurs(header: tuple[str, str] | None) -> bool:
+    """Tell whether other requests are likely to have the same header."""
+    return header is None or header[0] not in _UNIQUE_HEADERS
+
+
 def read_text(piece: bytes) -> tuple[str, str]:
     """Return an entry of a map of texts."""
+    # Nearly all are a short key and a short value: to cut these out takes half as long.
+    try:
+        end = piece[1] + 2
+        start = end + 2
+        if (
+            piece[0] == _KEY
+            and piece[end] == _VALUE
+            and piece[end + 1] == len(piece) - start < _SHORT
+            and piece[1] < _SHORT
+        ):
+            return piece[2:end].decode(), piece[start:].decode()
+    except (IndexError, UnicodeDecodeError):
+        pass  # a fault of the piece, which is then found below
     entry = TextEntry.FromString(piece)
     return entry.key, entry.value
 
@@ -36,11 +74,16 @@ def read_text(piece: bytes) -> tuple[str, str]:
 def read_said(piece: bytes) -> tuple[str, str | bool | None]:
     """Return an entry of a verdict: a flag, a text, or None where it is something else."""
     entry = StructEntry.FromString(piece)
-    value = entry.value
-    if entry.key in _FLAGS:
+    key, value = entry.key, entry.value
+    if key in _FLAGS:
         # In ext_authz's HTTP mode every value of the verdict is text.
-        return entry.key, value.bool_value or value.string_value == "true"
-    return entry.key, value.string_value or None
+        return key, value.bool_value or value.string_value == "true"
+    return key, value.string_value or None
+
+
+def said_recurs(said: tuple[str, str | bool | None]) -> bool:
+    """Tell whether other verdicts are likely to say the same."""
+    return said[0] not in _UNIQUE_SAID
 
 
 def read_address(piece: bytes) -> str:
@@ -66,3 +109,14 @@ def read_tls(piece: bytes) -> Tls:
         peer_subject=certificate.subject,
         peer_uris=tuple(name.uri for name in names if name.HasField("uri")),
     )
+
+
+def read_flags(piece: bytes) -> tuple[str, ...]:
+    """Return Envoy's short names of the ResponseFlags that are set."""
+    names = envoy_names.RESPONSE_FLAGS
+    return tuple(names[field.name] for field, _ in ResponseFlags.FromString(piece).ListFields())
+
+
+def read_status(piece: bytes) -> int | None:
+    """Return the number in a UInt32Value; None for zero, which is no status."""
+    return UInt32Value.FromString(piece).value or None

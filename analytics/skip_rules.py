@@ -41,7 +41,7 @@ class SkipRules:
 
     def skip(self, record: AccessRecord) -> bool:
         """Tell whether a request is to become no event."""
-        return any(
+        return bool(self._rules) and any(
             all(pattern.is_in(read(record).encode("utf-8", "replace")) for read, pattern in rule)
             for rule in self._rules
         )

@@ -13,6 +13,7 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9
 _B3 = re.compile(
     r"([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(?:-[01d](?:-([0-9a-f]{16}))?)?", re.IGNORECASE
 )
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 _B3_HEADERS = ("x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid")
 
 
@@ -26,10 +27,13 @@ class Trace(msgspec.Struct, frozen=True, gc=False):
 
 def find_trace(headers: Mapping[str, str]) -> Trace | None:
     """Return the trace that headers, by names in lower case, tell of; never raises."""
-    if "traceparent" in headers:
-        found = _TRACEPARENT.fullmatch(headers["traceparent"].strip())
-        if found and (trace := _trace(found[1], found[2])):
-            return trace
+    traceparent = headers.get("traceparent")
+    if traceparent is not None:
+        found = _TRACEPARENT.fullmatch(traceparent.strip())
+        if found is not None:
+            trace_id, span_id = found.groups()
+            if trace_id != _NO_TRACE and span_id != _NO_SPAN:
+                return Trace(trace_id, span_id)
     if "b3" in headers or "x-b3-traceid" in headers:
         # The several headers are the one, taken apart; their sampling does not matter here.
         apart = [headers.get(name, "").strip() for name in _B3_HEADERS]

@@ -27,20 +27,21 @@ class TransactionIds:
     def choose(self, record: AccessRecord) -> str:
         """Return an id for the event of a request."""
         verdict = record.verdict
-        candidates = (
-            verdict.transaction_id if verdict else None,
-            record.request_headers.get(_HEADER),
-            record.request_id,
+        return (
+            (self._claim(verdict.transaction_id) if verdict else None)
+            or self._claim(record.request_headers.get(_HEADER))
+            or self._claim(record.request_id)
+            or str(uuid.uuid4())
         )
-        for candidate in candidates:
-            if candidate and _UUID.fullmatch(candidate) and self._claim(candidate.lower()):
-                return candidate.lower()
-        return str(uuid.uuid4())
 
-    def _claim(self, candidate: str) -> bool:
+    def _claim(self, candidate: str | None) -> str | None:
+        """Return an id as it is given, or None: it cannot be."""
+        if not candidate or not _UUID.fullmatch(candidate):
+            return None
+        candidate = candidate.lower()
         if candidate in self._recent or candidate in self._older:
-            return False
+            return None
         if len(self._recent) >= self._remembered:
             self._older, self._recent = self._recent, set()
         self._recent.add(candidate)
-        return True
+        return candidate

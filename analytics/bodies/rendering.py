@@ -15,7 +15,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-import orjson
+import msgspec
 
 from analytics.bodies.captured import Bodies, CapturedBody
 from analytics.bodies.form_masking import masked_form
@@ -135,7 +135,7 @@ class _Side:
         is_json = _is_json(_media_type(body.content_type))
         if is_json and is_understood and shown.startswith(_CONTAINERS):
             # As it is: a number of any length keeps its digits.
-            return {"body": orjson.Fragment(shown), "transfer_encoding": "json"}
+            return {"body": msgspec.Raw(shown), "transfer_encoding": "json"}
         return _in_base64(shown)
 
     def _masked(self, data: bytes, content_type: str) -> tuple[bytes, bool]:

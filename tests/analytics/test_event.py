@@ -1,5 +1,6 @@
 from typing import Any
 
+import msgspec
 import pytest
 
 from analytics.config_fields import parse_moesif_config
@@ -15,7 +16,8 @@ KEY = "k3y-that-nobody-may-see"
 def make(built: AccessRecord, *, sender: Sender | None = None, **config: Any) -> dict[str, Any]:
     parsed = parse_moesif_config({"application_id": "app"} | config)
     maker = EventMaker(parsed, CredentialNames(["my-key"]))
-    return maker.make(built, sender or Sender(), ID)
+    event: dict[str, Any] = msgspec.to_builtins(maker.make(built, sender or Sender(), ID))
+    return event
 
 
 def test_an_event_is_what_the_api_wants() -> None:

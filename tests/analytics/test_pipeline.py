@@ -4,6 +4,7 @@ from typing import Any
 
 from analytics import pipeline as pipeline_module
 from analytics.config_fields import parse_moesif_config
+from analytics.event import Event
 from analytics.instruction_book import InstructionBook
 from analytics.metrics import DropReason, SkipReason
 from analytics.moesif import MoesifCollector
@@ -231,9 +232,9 @@ async def test_a_fault_costs_one_entry_and_shows_nothing_of_it(
 ) -> None:
     original = pipeline_module.encode_event
 
-    def encode(event: dict[str, Any]) -> bytes:
-        if "poison" in event["request"]["uri"]:
-            raise RuntimeError(event["request"]["uri"])
+    def encode(event: Event) -> bytes:
+        if "poison" in event.request.uri:
+            raise RuntimeError(event.request.uri)
         return original(event)
 
     monkeypatch.setattr(pipeline_module, "encode_event", encode)

@@ -30,3 +30,18 @@ def test_what_cannot_be_worked_out_is_not_remembered() -> None:
         with pytest.raises(ValueError, match="x"):
             remembered["x"]
     assert not remembered
+
+
+def test_what_does_not_recur_is_worked_out_again() -> None:
+    asked: list[str] = []
+
+    def work_out(key: str) -> str:
+        asked.append(key)
+        return key
+
+    remembered = Remembered(work_out, recurs=lambda value: value != "once")
+    assert [remembered[key] for key in ("once", "often", "once", "often")] == [
+        *("once", "often"),
+        *("once", "often"),
+    ]
+    assert asked == ["once", "often", "once"]

@@ -21,6 +21,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2
 from envoy.type.v3 import http_status_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool, struct_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.wrappers_pb2 import UInt32Value
 from google.rpc import status_pb2
 
 import analytics.pb
@@ -95,6 +96,7 @@ ENTRIES_OF_MAPS = {
     ACCESSLOG + "TextEntry": "envoy.data.accesslog.v3.HTTPRequestProperties.RequestHeadersEntry",
     ACCESSLOG + "StructEntry": "google.protobuf.Struct.FieldsEntry",
     ACCESSLOG + "StructEntries": "google.protobuf.Struct",
+    ACCESSLOG + "MetadataEntry": "envoy.config.core.v3.Metadata.FilterMetadataEntry",
 }
 REAL_NAMES = {
     ours + name: theirs + name
@@ -131,14 +133,15 @@ ENUMS_AS_INT32 = {
 
 # A field of ours with bytes, which are a message of theirs -> the message that we read them with.
 PIECES = {
-    ACCESSLOG + "Metadata.filter_metadata": "StructEntries",
     ACCESSLOG + "AccessLogCommon.downstream_remote_address": "Address",
     ACCESSLOG + "AccessLogCommon.downstream_local_address": "Address",
     ACCESSLOG + "AccessLogCommon.downstream_direct_remote_address": "Address",
     ACCESSLOG + "AccessLogCommon.upstream_remote_address": "Address",
     ACCESSLOG + "AccessLogCommon.tls_properties": "TLSProperties",
+    ACCESSLOG + "AccessLogCommon.response_flags": "ResponseFlags",
     ACCESSLOG + "AccessLogCommon.custom_tags": "TextEntry",
     ACCESSLOG + "HTTPRequestProperties.request_headers": "TextEntry",
+    ACCESSLOG + "HTTPResponseProperties.response_code": "UInt32Value",
     ACCESSLOG + "HTTPResponseProperties.response_headers": "TextEntry",
     ACCESSLOG + "HTTPResponseProperties.response_trailers": "TextEntry",
     ACCESSLOG + "StructEntries.fields": "StructEntry",
@@ -218,6 +221,7 @@ def real_types() -> dict[str, Any]:
         struct_pb2.Struct.DESCRIPTOR,
         struct_pb2.Struct.DESCRIPTOR.nested_types_by_name["FieldsEntry"],
         real_accesslog_pb2.HTTPRequestProperties.RequestHeadersEntry.DESCRIPTOR,
+        base_pb2.Metadata.FilterMetadataEntry.DESCRIPTOR,
     ]
     return published | {found.full_name: found for found in named}
 
@@ -257,10 +261,20 @@ def shape_of(field: FieldDescriptor) -> Shape:
 
 def type_of(field: FieldDescriptor) -> Any:
     """Return what a field holds; a map as what its key and its value hold."""
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        return tuple(type_of(part) for part in field.message_type.fields)
     held = field.message_type or field.enum_type
+    if held is not None and _is_entry(held):
+        return tuple(type_of(part) for part in held.fields)
     return (field.type, REAL_NAMES.get(held.full_name, held.full_name) if held else None)
+
+
+def _is_entry(held: Descriptor | EnumDescriptor) -> bool:
+    """Tell whether this is what a map is made of, or stands for it here."""
+    name = ENTRIES_OF_MAPS.get(held.full_name)
+    return (
+        bool((REAL[name] if name else held).GetOptions().map_entry)
+        if isinstance(held, Descriptor)
+        else False
+    )
 
 
 def counterpart(field: FieldDescriptor) -> Any:
@@ -292,14 +306,13 @@ def test_an_enum_that_we_only_pass_on_is_an_int32_and_otherwise_as_published(nam
 def test_a_piece_is_bytes_of_the_message_that_it_is_read_with(name: str) -> None:
     ours, theirs = FIELDS[name], counterpart(FIELDS[name])
     assert (ours.number, ours.is_repeated) == (theirs.number, theirs.is_repeated)
-    if ours.message_type is not None:  # the value of a map
-        ours, theirs = (field.message_type.fields_by_name["value"] for field in (ours, theirs))
     assert ours.type == FieldDescriptor.TYPE_BYTES
-    read_with = OURS[ACCESSLOG + PIECES[name]]
+    read_with = OURS.get(ACCESSLOG + PIECES[name], UInt32Value.DESCRIPTOR)
     if theirs.message_type.GetOptions().map_entry:
         assert [*map(type_of, theirs.message_type.fields)] == [*map(type_of, read_with.fields)]
     else:
-        assert theirs.message_type.full_name == REAL_NAMES[read_with.full_name]
+        full_name = read_with.full_name
+        assert theirs.message_type.full_name == REAL_NAMES.get(full_name, full_name)
 
 
 @pytest.mark.parametrize("name", sorted(ENUMS))
