@@ -88,6 +88,9 @@ class AuditTrail(Protocol):
     async def head(self) -> AuditHead:
         """Return the head: what the next entry will be chained to."""
 
+    async def start(self) -> AuditHead:
+        """Return what the first entry that is kept is chained to: nothing, if all are kept."""
+
     async def note(self) -> None:
         """Make an entry for the deed that is being recorded, without anything written."""
 
@@ -183,13 +186,13 @@ class Verdict:
 
 
 async def verify(trail: AuditTrail, chain: AuditChain) -> Verdict:
-    """Walk the whole trail; entries that are made meanwhile are left for the next time.
+    """Walk all of the trail that is kept; entries that are made meanwhile are for the next time.
 
     Raises:
         StoreUnavailableError: The store did not answer.
     """
     target = await trail.head()
-    head = AuditHead()
+    head = await trail.start()
     while head.seq < target.seq:
         entries = await trail.page(size=_PAGE, after=head.seq)
         for entry in entries:

@@ -79,14 +79,21 @@ class AuditEndpoints:
 
     async def _verify(self, call: Call) -> Reply:
         noted = _noted(call.arguments)
+        if noted is not None and 0 < noted.seq < (await self._trail.start()).seq:
+            raise plain(400, "head is of an entry that is not kept any more")
         verdict = await verify(self._trail, self._chain)
         broken = verdict.broken
-        if noted is not None and noted.seq and (broken is None or noted.seq < broken):
-            entries = await self._trail.page(size=1, after=noted.seq - 1)
-            if not entries or entries[0].head != noted:
-                broken = noted.seq
+        if noted is not None and noted.seq and not await self._has(noted):
+            broken = min(noted.seq, broken or noted.seq)
         head = f"{verdict.head.seq}:{verdict.head.mac.hex()}"
         return Reply(body={"intact": broken is None, "head": head, "broken": broken})
+
+    async def _has(self, noted: AuditHead) -> bool:
+        """Tell whether a head is one of the chain's, as far as that is kept."""
+        if noted == await self._trail.start():
+            return True
+        entries = await self._trail.page(size=1, after=noted.seq - 1)
+        return bool(entries) and entries[0].head == noted
 
 
 def _noted(arguments: Arguments) -> AuditHead | None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from authsvc.memory import MemoryDatabase
+from authsvc.memory.audit_trail import MemoryAuditTrail
 from authsvc.store import Stores
 from tests.clients.admin_client import AdminClient
 from tests.fakes.admin_api import serving
@@ -114,6 +116,24 @@ async def test_an_intact_log_is_told_so_with_its_head(locked: AdminClient) -> No
     beyond = (await locked.get(f"/audit/verify?head=99999:{'0' * 64}")).json()
     assert (beyond["intact"], beyond["broken"]) == (False, 99999)
     assert (await locked.get("/audit/verify?head=x")).status == 400
+
+
+async def test_a_head_of_what_is_not_kept_any_more_is_no_sign_of_meddling() -> None:
+    database = MemoryDatabase()
+    database.audit = database.changes.audit = MemoryAuditTrail(most_entries=2)
+    async with serving(database, token=OWNER, audit_key=bytes(32)) as client:
+        heads = []
+        for name in "abcd":
+            await client.put(f"/services/{name}", {"host": "h"})
+            heads.append((await client.get("/audit/verify")).json())
+        assert all(each["intact"] for each in heads)
+        oldest, last_dropped, _, newest = [
+            await client.get(f"/audit/verify?head={each['head']}") for each in heads
+        ]
+        assert oldest.status == 400
+        assert "not kept" in oldest.json()["message"]
+        assert last_dropped.json()["intact"]
+        assert newest.json()["intact"]
 
 
 async def test_another_key_does_not_verify_it(locked: AdminClient, stores: Stores) -> None:
