@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from bench.direct import direct_scenes
 from bench.figures import Figures
 from bench.gateway import ALL_SETUPS, SHORT_SETUPS, Setup, gateway_scenes
 from bench.goals import judge
-from bench.machine import look_at_machine
+from bench.machine import Machine, look_at_machine
 from bench.measurement import Stretch, Timing, WrongAnswersError
 from bench.plot import draw
 from bench.processes import Server, started_together
@@ -38,7 +38,16 @@ class Plan:
     is_short: bool = False
 
 
-_FAILURES = (WrongAnswersError, DisagreementError, StartupError, RuntimeError)
+_INTERRUPTED = 130  # as a shell has it for Ctrl-C
+_FAILURES = (
+    WrongAnswersError,
+    DisagreementError,
+    StartupError,
+    RuntimeError,
+    TimeoutError,
+    ValueError,
+)
+_WARM_UP = 0.5  # seconds
 _SHORT = Plan(2, Timing(0.4, 0.1), SHORT_SETUPS, is_short=True)
 
 
@@ -109,7 +118,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each contender and round")
     parser.add_argument("--compiled", type=Path, default=COMPILED, help="the compiled build")
     options = parser.parse_args()
-    plan = Plan(options.rounds, Timing(options.seconds, 0.5), ALL_SETUPS)
+    plan = Plan(options.rounds, Timing(options.seconds, _WARM_UP), ALL_SETUPS)
     plan = _SHORT if options.short else plan
     # As Ctrl-C: whatever was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -123,16 +132,30 @@ def main() -> int:
                 raise
             tell(f"the bench ends: {error}")
         return 1
+    except KeyboardInterrupt:
+        tell("the bench was stopped")
+        return _INTERRUPTED
+    report(scenes, seen, plan=plan, machine=machine)
+    return 0
+
+
+def report(
+    scenes: Sequence[Scene],
+    seen: Mapping[str, Mapping[str, Sequence[Stretch]]],
+    *,
+    plan: Plan,
+    machine: Machine,
+) -> None:
+    """Save what was seen, print it, draw it."""
     figures = Figures.of(seen)
+    verdicts = list(judge(figures))
+    saved = save(seen, figures, machine=machine, plan=plan, verdicts=verdicts)
     for scene in [] if plan.is_short else scenes:
         show_scene(scene, figures)
     show_lines(figures)
-    verdicts = list(judge(figures))
     show_verdicts(verdicts)
-    saved = save(seen, figures, machine=machine, plan=plan, verdicts=verdicts)
     drawn = draw(figures, machine=machine, path=saved.with_suffix(".png"))
     sys.stdout.write(f"All rounds: {os.path.relpath(saved)}\nPlot: {os.path.relpath(drawn)}\n")
-    return 0
 
 
 def leaves(error: Exception) -> Iterator[Exception]:

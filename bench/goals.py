@@ -97,7 +97,7 @@ GOALS = (
         at_most=True,
     ),
     Goal(
-        "resident memory with 10,000 keys (here with the store in it)",
+        "resident memory with 10,000 keys, here with their store in it",
         _resident,
         60,
         _megabytes,
