@@ -86,11 +86,12 @@ class Field:
     """One field, and all expressions that are looked for in it.
 
     Attributes:
+        is_in_body: A body has it, or not.
         cost: Of looking into it, in units of about a microsecond.
         patterns: The expressions.
     """
 
-    __slots__ = ("_positions", "_read", "_remembered", "_search", "cost", "patterns")
+    __slots__ = ("_positions", "_read", "_remembered", "_search", "cost", "is_in_body", "patterns")
 
     def __init__(self, path: str) -> None:
         """Prepare for being asked about a field.
@@ -98,7 +99,8 @@ class Field:
         Raises:
             DocumentError: There is no such field.
         """
-        self.cost = _PARSE if path.startswith(_BODY) else _SEARCH
+        self.is_in_body = path.startswith(_BODY)
+        self.cost = _PARSE if self.is_in_body else _SEARCH
         self._read = _reader(path)
         self._positions: dict[str, int] = {}
         has_few_texts = path.lower() in _OF_FEW_TEXTS

@@ -46,17 +46,26 @@ NOTHING = Ruling()
 
 
 class Rulebook:
-    """The rules of one moment."""
+    """The rules of one moment.
+
+    Attributes:
+        size: So many there are.
+        reads_bodies: Some of them ask for members of bodies.
+    """
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         by_kind: dict[RuleKind, list[Rule]] = {kind: [] for kind in RuleKind}
+        rules = tuple(rules)
         for rule in rules:
             by_kind[rule.kind].append(rule)
         self._users = EntityRules(by_kind[RuleKind.USER])
         self._companies = EntityRules(by_kind[RuleKind.COMPANY])
         self._calls = Gated((rule.gate, (rule, NO_VALUES)) for rule in by_kind[RuleKind.CALL])
         self._asks_who = bool(by_kind[RuleKind.USER] or by_kind[RuleKind.COMPANY])
-        self.size = sum(map(len, by_kind.values()))
+        self.size = len(rules)
+        self.reads_bodies = any(
+            field.is_in_body for rule in rules for group in rule.gate for field, _ in group
+        )
 
     def judge(
         self, call: Subject, identify: Callable[[], Identity], cohorts: Cohorts | None

@@ -14,6 +14,7 @@ from analytics.instruction_book import Followed, InstructionBook
 from analytics.instruction_metrics import InstructionMetrics, RulingOutcome
 from analytics.masking import CredentialNames
 from analytics.routing import Routing, ScopedConfig, Topology
+from analytics.unseen_bodies import UnseenBodies
 
 _MOST_REMEMBERED = 10_000  # routes and services that requests named
 
@@ -39,6 +40,7 @@ class Governor:
     def __init__(self, *, book: InstructionBook, metrics: InstructionMetrics) -> None:
         self._book = book
         self._metrics = metrics
+        self._unseen_bodies = UnseenBodies()
         self._routing: Routing[_Use] = Routing((), Topology())
         self._found: dict[tuple[str | None, str | None], _Use | None] = {}
 
@@ -71,6 +73,8 @@ class Governor:
         rulebook = instructions.rulebook
         if not rulebook.size:
             return NOTHING
+        if rulebook.reads_bodies:
+            self._unseen_bodies.notice(rulebook, request)
         call = CheckedCall(request, trusts_headers=use.trusts_headers)
         ruling = rulebook.judge(call, lambda: use.identity.find(caller, call), instructions.cohorts)
         if ruling is not NOTHING:

@@ -7,8 +7,9 @@ Rules, strongest first:
    redirect a request (method, authority, scheme), change where its body ends, or speak for the
    proxies in front.
 3. A check is left out only where the edge cache answered in authsvc's place; see ``edge_cache``.
-4. Bodies are buffered only on routes whose configuration looks for a key there, and never those
-   of gRPC calls: that would block streams for ever.
+4. Bodies are buffered only on routes whose configuration looks for a key there, or where the
+   operator wants rules to see them, and never those of gRPC calls: that would block streams for
+   ever.
 """
 
 from typing import Any

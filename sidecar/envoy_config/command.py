@@ -12,7 +12,7 @@ from sidecar.address import Address, TcpAddress, parse_address
 from sidecar.envoy_config.admin_source import fetch_gateway
 from sidecar.envoy_config.body_use import body_use
 from sidecar.envoy_config.bootstrap import render
-from sidecar.envoy_config.kong import Gateway
+from sidecar.envoy_config.kong import Gateway, with_bodies
 from sidecar.envoy_config.plan import (
     TRUSTED_CA,
     BodyUse,
@@ -53,6 +53,11 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     "--capture-bodies",
     is_flag=True,
     help="With --upstream: show bodies to analytics, for a moesif plugin that captures them.",
+)
+@click.option(
+    "--check-bodies",
+    is_flag=True,
+    help="Show bodies of requests to authsvc, up to 8 KiB: governance rules may ask for them.",
 )
 @click.option(
     "--listen",
@@ -115,6 +120,7 @@ def envoy_config(
     upstream: Address | None,
     upstream_protocol: str,
     capture_bodies: bool,
+    check_bodies: bool,
     admin_url: str | None,
     token_file: str | None,
     **planned: Any,
@@ -131,6 +137,8 @@ def envoy_config(
         raise click.UsageError("--capture-bodies goes with --upstream: else the plugins say it")
     else:
         served = _asked(settings, admin_url, token_file)
+    if check_bodies:
+        served = with_bodies(served)
     for reason in served.skipped:
         click.echo(f"left out: {reason}", err=True)
     if not served.routes:

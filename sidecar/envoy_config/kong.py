@@ -6,7 +6,7 @@ more widely than it was meant is worse than one that is missing.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from authsvc.policy import KeyAuthConfig
@@ -88,6 +88,18 @@ def gateway(
         ),
         skipped=tuple(skipped),
     )
+
+
+def with_bodies(served: Gateway) -> Gateway:
+    """Return the same with bodies of requests shown to authsvc on every route, but gRPC's."""
+    http2 = {upstream.name for upstream in served.upstreams if upstream.http2}
+    routes = [
+        replace(route, body=BodyUse.READ)
+        if route.body is BodyUse.NONE and not route.grpc_only and route.upstream not in http2
+        else route
+        for route in served.routes
+    ]
+    return replace(served, routes=tuple(routes))
 
 
 def _planned(

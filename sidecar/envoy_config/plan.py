@@ -32,8 +32,8 @@ class BodyUse(Enum):
     """What a route's configuration needs of request bodies."""
 
     NONE = "none"
-    READ = "read"  # a key may be in the body
-    HIDE = "hide"  # and is to be taken out of it
+    READ = "read"  # authsvc looks into them, for a key or for governance rules
+    HIDE = "hide"  # and a key is to be taken out of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from analytics.config_fields import parse_moesif_config
 from analytics.governance import NOTHING, Ruling
 from analytics.governor import Governor
@@ -152,3 +154,17 @@ async def test_what_rules_said_is_counted() -> None:
     async with stage([warns]) as it:
         assert it.governor.judge(request(), BOB) == Ruling((("x-warn", "1"),))
         assert it.metrics.rulings == [RulingOutcome.HEADERS]
+
+
+async def test_rules_that_ask_for_bodies_which_are_not_shown_are_told_of() -> None:
+    condition = {"path": "request.body.query", "value": "mutation"}
+    rules = [blocks("R", "regex", regex_config=[{"conditions": [condition]}])]
+    sent = {"method": "POST", "headers": (("content-length", b"9"),)}
+    async with stage(rules) as it:
+        with capture_logs() as logs:
+            assert it.blocked_by(**sent) is None
+    assert [line["route"] for line in logs] == ["orders"]
+    async with stage([blocks("R")]) as it:
+        with capture_logs() as logs:
+            it.blocked_by(**sent)
+    assert logs == []

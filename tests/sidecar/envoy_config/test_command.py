@@ -71,6 +71,16 @@ def test_bodies_of_the_one_upstream_are_shown_where_that_is_asked_for() -> None:
     assert "tollkeeper.bodies" not in run("--upstream", "a.test:80").stdout
 
 
+def test_bodies_are_shown_to_authsvc_where_that_is_asked_for(tmp_path: Path) -> None:
+    config = tmp_path / "envoy.yaml"
+    config.write_text(run("--upstream", "localhost:9000", "--check-bodies").stdout)
+    assert config.read_text().count("with_request_body") == 1  # and not for gRPC calls
+    subprocess.run([find_envoy(), "--mode", "validate", "-c", config], check=True)
+    assert "with_request_body" not in run("--upstream", "localhost:9000").stdout
+    grpc = run("--upstream", "localhost:9000", "--upstream-protocol", "grpc", "--check-bodies")
+    assert "with_request_body" not in grpc.stdout
+
+
 def test_the_edge_cache_stands_before_the_check_where_it_is_asked_for(tmp_path: Path) -> None:
     config = tmp_path / "envoy.yaml"
     config.write_text(run("--upstream", "localhost:9000", "--edge-cache").stdout)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from sidecar.address import TcpAddress
-from sidecar.envoy_config.kong import Gateway, gateway
-from sidecar.envoy_config.plan import Path, PlannedRoute, Upstream
+from sidecar.envoy_config.kong import Gateway, gateway, with_bodies
+from sidecar.envoy_config.plan import BodyUse, Path, PlannedRoute, Upstream
 
 
 def service(**fields: Any) -> dict[str, Any]:
@@ -182,3 +182,27 @@ def test_the_route_that_asks_for_more_comes_first() -> None:
     made = convert(*({**row, "name": None} for row in reversed(in_order)))
 
     assert [planned.name for planned in made.routes] == [row["id"] for row in in_order]
+
+
+def test_bodies_can_be_shown_on_every_route_but_those_of_grpc() -> None:
+    hides = {"id": "p", "name": "key-auth-enc", "config": {"key_in_body": True}}
+    rows = (
+        route(),
+        route(id="r2", name="hiding", paths=["/h"]),
+        route(id="r3", name="grpc", paths=["/g"], protocols=["grpc"]),
+    )
+    made = convert(*rows, plugins=[hides | {"route": {"id": "r2"}}])
+    shown = {each.name: each.body for each in with_bodies(made).routes}
+    assert shown == {
+        "orders": BodyUse.READ,
+        "hiding": BodyUse.READ,
+        "grpc": BodyUse.NONE,
+    }
+    hidden = with_bodies(
+        convert(
+            route(), plugins=[hides | {"config": {"key_in_body": True, "hide_credentials": True}}]
+        )
+    )
+    assert [each.body for each in hidden.routes] == [BodyUse.HIDE]
+    over_http2 = with_bodies(convert(route(), on=service(protocol="grpc")))
+    assert [each.body for each in over_http2.routes] == [BodyUse.NONE]
