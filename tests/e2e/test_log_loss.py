@@ -54,9 +54,10 @@ class Callers:
     def end(self) -> None:
         self._over = True
 
-    async def go_on(self, count: int) -> None:
-        wanted = len(self.asked) + count
-        await eventually(lambda: len(self.asked) >= wanted, f"{count} requests")
+    async def go_on(self, seconds: float) -> None:
+        """Wait until so long a time is full of requests."""
+        until = time.monotonic() + seconds
+        await eventually(lambda: self.asked and self.asked[-1] >= until, "requests all the time")
 
 
 class Analytics:
@@ -114,9 +115,15 @@ class Scene:
 
     def lost(self, ends: list[float], *, before: int) -> list[int]:
         """Return the requests that did not arrive, but for those of the bound before an end."""
-        asked = self.callers.asked[:before]
-        late = {n for n, at in enumerate(asked) for end in ends if end - BOUND <= at <= end + BOUND}
-        return sorted(set(range(before)) - late - self.arrived())
+        return sorted(set(range(before)) - self._late(ends) - self.arrived())
+
+    def compared(self, ends: list[float]) -> int:
+        """Return how many requests there were but those of the bound."""
+        return len(self.callers.asked) - len(self._late(ends))
+
+    def _late(self, ends: list[float]) -> set[int]:
+        asked = enumerate(self.callers.asked)
+        return {n for n, at in asked if any(end - BOUND <= at <= end + BOUND for end in ends)}
 
 
 @asynccontextmanager
@@ -145,29 +152,35 @@ async def scene(directory: Path) -> AsyncIterator[Scene]:
             await analytics.kill()
 
 
+# What is asked longer than the bound before or after an end must arrive: so long it goes on.
+BESIDE = BOUND + 0.5  # seconds
+
+
 async def test_killing_analytics_costs_what_envoy_had_just_sent(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         asking = asyncio.create_task(it.callers.ask())
         ends = []
         for _ in range(2):
-            await it.callers.go_on(200)
+            await it.callers.go_on(BESIDE)
             ends.append(time.monotonic())
             await it.analytics.kill()
-            await it.callers.go_on(50)
+            await it.callers.go_on(0.3)  # longer than Envoy takes to notice
             await it.analytics.start()
-        await it.callers.go_on(300)
+        await it.callers.go_on(BESIDE)
         it.callers.end()
         await asking
         asked = len(it.callers.asked)
         await eventually(lambda: not it.lost(ends, before=asked), "all but the bound")
+        assert it.compared(ends) > 100
 
 
 async def test_killing_envoy_costs_what_was_in_its_buffer(tmp_path: Path) -> None:
     async with scene(tmp_path) as it:
         asking = asyncio.create_task(it.callers.ask())
-        await it.callers.go_on(500)
+        await it.callers.go_on(BESIDE)
         end = time.monotonic()
         os.kill(it.envoy.pid, signal.SIGKILL)
         await asyncio.gather(asking, return_exceptions=True)  # its connection breaks
         asked = len(it.callers.asked)
         await eventually(lambda: not it.lost([end], before=asked), "all but the bound")
+        assert it.compared([end]) > 10
