@@ -16,6 +16,7 @@ from sidecar.cli.output import print_done, print_entity, print_rows
 from sidecar.cli.seal import seal
 
 _COLUMNS = ("id", "consumer", "ttl", "tags", "created_at")
+_HINT = "key_hint"  # how keys begin: only where they are not shown, and are long enough for that
 _NESTED = "key-auth-enc"
 _ALL = "key-auths-enc"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -81,7 +82,9 @@ def create(
 def list_all(consumer: str | None) -> None:
     """List all keys, or those of a consumer. The keys themselves only with --output json."""
     path = path_of(_ALL) if consumer is None else path_of("consumers", consumer, _NESTED)
-    print_rows(ask(lambda admin: admin.rows(path)), _COLUMNS)
+    rows = ask(lambda admin: admin.rows(path))
+    has_hints = any(row.get(_HINT) for row in rows)
+    print_rows(rows, (*_COLUMNS, _HINT) if has_hints else _COLUMNS)
 
 
 @keys.command()
