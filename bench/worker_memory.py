@@ -60,12 +60,12 @@ async def measure(options: argparse.Namespace) -> float:
             environ = os.environ | _settings(folder, dsn, address) | options.settings
             await asyncio.to_thread(_import, folder, environ, options.keys)
             began = time.perf_counter()
-            with _running(environ) as product:
+            with running(environ) as product:
                 return await _watch(product, address, options.keys, began)
 
 
 async def _watch(product: int, address: str, keys: int, began: float) -> float:
-    worker = await _worker_of(product)
+    worker = await worker_of(product)
     born = time.perf_counter()
     async with asyncio.timeout(_READY_WITHIN), grpc.aio.insecure_channel(address) as channel:
         await channel.channel_ready()
@@ -94,7 +94,7 @@ async def _ask_all(check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes], keys: 
             tasks.create_task(ask())
 
 
-async def _worker_of(product: int) -> int:
+async def worker_of(product: int) -> int:
     """Wait for the product's only worker; return its process id."""
     async with asyncio.timeout(_READY_WITHIN):
         while True:
@@ -114,7 +114,8 @@ def _command(pid: int) -> list[str]:
 
 
 @contextmanager
-def _running(environ: Mapping[str, str]) -> Iterator[int]:
+def running(environ: Mapping[str, str]) -> Iterator[int]:
+    """Run the product until the block ends; yield its process id."""
     with subprocess.Popen([_TOLLKEEPER, "run"], env=environ, stdout=sys.stderr) as process:
         try:
             yield process.pid
