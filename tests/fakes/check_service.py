@@ -33,14 +33,16 @@ def deny(status: int = 401) -> extauthz_pb2.CheckResponse:
 
 @dataclass
 class CheckService:
-    """``answer`` may be replaced at any time; ``seen`` holds every request."""
+    """``answer`` may be replaced at any time; ``seen`` and ``payloads`` hold every request."""
 
     answer: Answer = field(default=lambda _request: allow())
     seen: list[extauthz_pb2.CheckRequest] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
 
     async def check(self, payload: bytes, _context: object) -> bytes:
         request = extauthz_pb2.CheckRequest.FromString(payload)
         self.seen.append(request)
+        self.payloads.append(payload)
         return self.answer(request).SerializeToString()
 
 
