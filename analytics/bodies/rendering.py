@@ -134,8 +134,10 @@ class _Side:
             return _in_base64(body.data)
         is_json = _is_json(_media_type(body.content_type))
         if is_json and is_understood and shown.startswith(_CONTAINERS):
-            # As it is: a number of any length keeps its digits.
-            return {"body": msgspec.Raw(shown), "transfer_encoding": "json"}
+            # As it is: a number of any length keeps its digits.  But an event is one line, by which
+            # batches and live events are taken apart; in JSON a line break is never part of a text.
+            on_one_line = shown.translate(None, b"\r\n")
+            return {"body": msgspec.Raw(on_one_line), "transfer_encoding": "json"}
         return _in_base64(shown)
 
     def _masked(self, data: bytes, content_type: str) -> tuple[bytes, bool]:

@@ -16,7 +16,7 @@ from analytics.bodies.captured import Bodies, CapturedBody
 from analytics.bodies.metrics import BodyOutcome
 from analytics.bodies.rendering import BodyRenderer
 from analytics.config_fields import parse_moesif_config
-from analytics.encoding import encode_event
+from analytics.encoding import encode_event, join_events, split_events
 from analytics.masking import CredentialNames, Masking
 from tests.fakes.body_counts import BodyCounts
 
@@ -34,7 +34,8 @@ class Shown:
         credentials, self.counts = CredentialNames(["my-key"]), BodyCounts()
         renderer = BodyRenderer(parsed, credentials, Masking(parsed, credentials), self.counts)
         members = renderer.request(Bodies(request=CapturedBody(data, kind, encoding)))
-        self.members = json.loads(encode_event(members))
+        self.encoded = encode_event(members)
+        self.members = json.loads(self.encoded)
 
     @property
     def text(self) -> Any:
@@ -47,6 +48,18 @@ class Shown:
 def part(name: str, content: str, *more: str) -> str:
     head = [f'--b\r\nContent-Disposition: form-data; name="{name}"', *more]
     return "\r\n".join([*head, "", content, ""])
+
+
+# What has to be masked is written anew, what has not stays as it came.
+@pytest.mark.parametrize("member", ["plain", "my-key"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_an_event_is_one_line_whatever_its_bodies(member: str, end: str) -> None:
+    pretty = json.dumps({member: "long\nvalue", "list": [1, {"a": 12345678901234567890}]}, indent=2)
+    data = pretty.replace("\n", end).encode()
+    shown = Shown(data, JSON)
+    assert shown.text["list"] == [1, {"a": 12345678901234567890}]
+    assert not {b"\n"[0], b"\r"[0]} & set(shown.encoded)
+    assert split_events(join_events([shown.encoded] * 2)) == [shown.encoded] * 2
 
 
 PLAIN = {
