@@ -42,7 +42,10 @@ class MessageSink(Protocol):
     """Takes the messages of one stream."""
 
     def portions(self, message: bytes) -> Iterator[None]:
-        """Take one message, a portion with each step; never raises, never waits."""
+        """Take one message, with a stop between its portions; never raises, never waits.
+
+        Whoever takes the first step takes all of them.
+        """
 
 
 class StreamFace(Protocol):

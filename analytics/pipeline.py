@@ -176,15 +176,18 @@ class Pipeline:
             delivery,
         )
 
-    def _accept(self, message: bytes, sender: Sender) -> Iterator[Sender]:
+    def _accept(self, message: bytes, stream: "LogStream") -> Iterator[None]:
+        is_first = True
         for decoded in self._decoder.decode(message, received=self._now()):
-            sender = decoded.sender or sender
+            if not is_first:
+                yield
+            is_first = False
+            stream.sender = sender = decoded.sender or stream.sender
             self._metrics.received(len(decoded.records) + decoded.unfinished + decoded.malformed)
             self._skip(SkipReason.UNFINISHED, decoded.unfinished)
             self._drop(DropReason.MALFORMED, decoded.malformed)
             for record in decoded.records:
                 self._take(record, sender)
-            yield sender
         self._destinations.report()
 
     def _take(self, record: AccessRecord, sender: Sender) -> None:
@@ -269,11 +272,15 @@ class Pipeline:
 
 
 class LogStream:
-    """One stream from one Envoy, which says who it is in the first message only."""
+    """One stream from one Envoy, which says who it is in the first message only.
 
-    def __init__(self, accept: Callable[[bytes, Sender], Iterator[Sender]]) -> None:
+    Attributes:
+        sender: Who that is, as far as it was said.
+    """
+
+    def __init__(self, accept: Callable[[bytes, "LogStream"], Iterator[None]]) -> None:
+        self.sender = Sender()
         self._accept = accept
-        self._sender = Sender()
 
     def accept(self, message: bytes) -> None:
         """Take one message; never raises, never waits."""
@@ -281,7 +288,5 @@ class LogStream:
             pass
 
     def portions(self, message: bytes) -> Iterator[None]:
-        """Take one message in portions, one with each step; every step is to be taken."""
-        for sender in self._accept(message, self._sender):
-            self._sender = sender
-            yield
+        """Take one message; stop between its portions, to be gone on with in any case."""
+        return self._accept(message, self)
