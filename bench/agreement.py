@@ -9,6 +9,7 @@ from google.protobuf.json_format import MessageToDict
 from authsvc.extauthz.pb import extauthz_pb2 as pb
 from bench.contenders.answers import allow_headers
 from bench.envoys import SEEN_HEADERS, SEEN_PATH
+from bench.http_traffic import check_headers
 from bench.processes import Server
 from bench.traffic import (
     AUTHORITY,
@@ -17,7 +18,6 @@ from bench.traffic import (
     PATH,
     asked_callers,
     callers,
-    check_headers,
     check_request,
     requests,
 )

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from bench import h2load
 from bench.agreement import answer_size
+from bench.http_traffic import check_headers
 from bench.loads import H2Load, OwnLoad
 from bench.measurement import Load
 from bench.processes import LOAD_CORE, SERVER_CORE, Server, cores_of, move
 from bench.roster import CONTENDERS, Face
 from bench.scenes import SERVER, Scene, Trial
-from bench.traffic import GRPC_HEADERS, METHOD, PATH, check_headers, requests
+from bench.traffic import GRPC_HEADERS, METHOD, PATH, requests
 
 ONE_KEY, MANY_KEYS = "direct", "direct, many keys"
 

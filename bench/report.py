@@ -57,18 +57,18 @@ def _times_per_core(seen: Summary, plain: Summary | None) -> str:
 
 
 _COLUMNS = (
-    _Column("answers/s", lambda seen, _: f"{seen.rate:,.0f}"),
-    _Column("÷ plain", _times_rate),
+    _Column("answers\n/s", lambda seen, _: f"{seen.rate:,.0f}"),
+    _Column("÷\nplain", _times_rate),
     _Column("p50 ms", lambda seen, _: f"{seen.p50_ms:.2f}"),
     _Column("p99 ms", lambda seen, _: f"{seen.p99_ms:.2f}"),
     _Column("p99.9 ms", lambda seen, _: f"{seen.p999_ms:.2f}"),
-    _Column("server µs", _cpu(SERVER)),
+    _Column("server\nµs", _cpu(SERVER)),
     _Column("per CPU s\n÷ plain", _times_per_core),
-    _Column("Envoy µs", _cpu(ENVOY)),
-    _Column("server MB", _memory(SERVER)),
-    _Column("Envoy MB", _memory(ENVOY)),
-    _Column("load CPU", lambda seen, _: f"{seen.load_cpu_share:.0%}"),
-    _Column("others CPU", lambda seen, _: f"{seen.others_cpu_share:.0%}"),
+    _Column("Envoy\nµs", _cpu(ENVOY)),
+    _Column("server\nMB", _memory(SERVER)),
+    _Column("Envoy\nMB", _memory(ENVOY)),
+    _Column("load\nCPU", lambda seen, _: f"{seen.load_cpu_share:.0%}"),
+    _Column("others\nCPU", lambda seen, _: f"{seen.others_cpu_share:.0%}"),
 )
 
 

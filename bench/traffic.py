@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from authsvc.extauthz.http import CLIENT_ADDRESS_HEADER, ROUTE_HEADER, SERVICE_HEADER
-from authsvc.extauthz.pb import extauthz_pb2 as pb
-
 KEYS = 10_000  # consumers with one key each, in every contender
 ASKED = 1_000  # of them are asked for, in turn: more than one hot key, as in life
 METHOD = "/envoy.service.auth.v3.Authorization/Check"
@@ -66,21 +63,6 @@ def client_headers(key: str | None = None) -> dict[str, str]:
     return {**CLIENT_HEADERS, KEY_HEADER: key or callers()[0].key}
 
 
-def check_headers() -> dict[str, str]:
-    """Return the headers with which Envoy asks about a request over HTTP."""
-    return {
-        KEY_HEADER: callers()[0].key,
-        "accept": CLIENT_HEADERS["accept"],
-        ROUTE_HEADER: ROUTE,
-        SERVICE_HEADER: SERVICE,
-        CLIENT_ADDRESS_HEADER: "192.0.2.10",
-        "x-envoy-internal": "true",
-        "x-envoy-expected-rq-timeout-ms": "1000",
-        "x-forwarded-for": "192.0.2.10",
-        "x-request-id": "5f0f5f6a-7d0b-4d2c-9b7e-2d1f3c4b5a69",
-    }
-
-
 def check_request(key: str) -> bytes:
     """Return a CheckRequest as Envoy 1.40 sends it with ``encode_raw_headers: true``."""
     headers = {
@@ -95,6 +77,9 @@ def check_request(key: str) -> bytes:
         "x-envoy-internal": "true",
         "x-request-id": "5f0f5f6a-7d0b-4d2c-9b7e-2d1f3c4b5a69",
     }
+    # Servers import this module for the callers, and some of them need no protobuf.
+    from authsvc.extauthz.pb import extauthz_pb2 as pb  # noqa: PLC0415 - as above
+
     request = pb.CheckRequest()
     attributes = request.attributes
     attributes.source.address.socket_address.address = "192.0.2.10"

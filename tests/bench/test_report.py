@@ -73,5 +73,5 @@ def test_a_scene_without_envoy_has_no_column_for_it(capsys: pytest.CaptureFixtur
     show_scene(Scene(ONE_KEY, "Direct", {}), Figures.of(SEEN))
 
     printed = capsys.readouterr().out
-    assert "server µs" in printed
-    assert "Envoy µs" not in printed
+    assert "per CPU s" in printed
+    assert "Envoy" not in printed
