@@ -75,10 +75,13 @@ def _by_byte() -> tuple[bytes, list[bytes | None]]:
     ]
     leads = bytearray()
     texts: list[bytes | None] = []
+    once: dict[bytes, bytes] = {}  # each text once: there are few, and 65,536 places for them
     for first, said in zip(following, says, strict=True):
         half = slice(first << 4, (first + 1) << 4)
         leads += bytes(following[half])
-        texts += [None if said is None or more is None else said + more for more in says[half]]
+        for more in says[half]:
+            text = None if said is None or more is None else said + more
+            texts.append(text if text is None else once.setdefault(text, text))
     return bytes(leads), texts
 
 
