@@ -22,7 +22,7 @@ _RAW_VALUE: Final = 0x1A
 _SHORT: Final = 0x7F  # the longest length of one byte
 _MORE: Final = 0x80  # is set in a byte of a number that another one follows
 _TAG_AND_LENGTH: Final = 2  # bytes
-_MOST_SHAPES: Final = 4096
+MOST_REMEMBERED: Final = 4096  # of each kind
 
 
 class HeaderShapes:
@@ -32,15 +32,19 @@ class HeaderShapes:
     long as that, whatever its value is.
     """
 
-    __slots__ = ("_tag", "_telling", "_value", "steps")
+    __slots__ = ("_capacity", "_tag", "_telling", "_value", "steps")
 
-    def __init__(self, telling: Collection[str], *, is_raw: bool) -> None:
+    def __init__(
+        self, telling: Collection[str], *, is_raw: bool, capacity: int = MOST_REMEMBERED
+    ) -> None:
         """Know no header yet.
 
         Args:
             telling: As in a ``Recipe``.
             is_raw: Whether they are those of ``header_map``, or those of ``headers``.
+            capacity: How many to remember.
         """
+        self._capacity = capacity
         self._telling = frozenset(telling)
         self._tag = _HEADER if is_raw else _ENTRY
         self._value = _RAW_VALUE if is_raw else _TEXT
@@ -88,6 +92,6 @@ class HeaderShapes:
         return payload[at] == self._value and start + size == end
 
     def _remember(self, shape: bytes, step: int) -> None:
-        if len(self.steps) >= _MOST_SHAPES:
+        if len(self.steps) >= self._capacity:
             self.steps.clear()
         self.steps[shape] = step

@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from authsvc.extauthz.header_shapes import FRAME, HeaderShapes
+from authsvc.extauthz.header_shapes import FRAME, MOST_REMEMBERED, HeaderShapes
 from authsvc.preparation import Recipe
 
 # CheckRequest, AttributeContext, AttributeContext.Request
@@ -55,7 +55,6 @@ _TIMESTAMP: Final = re.compile(
     rb"\x08[\x80-\xff]{4}[\x00-\x7f](?:\x10[\x80-\xff]{0,4}[\x00-\x7f])?"
 )
 
-_MOST_REMEMBERED: Final = 4096  # of each kind
 _LONGEST_REMEMBERED: Final = 1024  # bytes
 
 
@@ -90,7 +89,11 @@ class RequestWire:
     """Reads what is asked; for one process, under the policies of one moment."""
 
     def __init__(
-        self, *, terms_of: Callable[[bytes], Terms | None], are_peers: Callable[[bytes], bool]
+        self,
+        *,
+        terms_of: Callable[[bytes], Terms | None],
+        are_peers: Callable[[bytes], bool],
+        capacity: int = MOST_REMEMBERED,
     ) -> None:
         """Remember nothing yet.
 
@@ -98,7 +101,9 @@ class RequestWire:
             terms_of: Returns the terms that an AttributeContext names which has neither peers nor
                 a request; None if it has, or is none.
             are_peers: Tells whether bytes are an AttributeContext.
+            capacity: How many of each to remember.
         """
+        self._capacity = capacity
         self._terms_of = terms_of
         self._are_peers = are_peers
         self._terms: dict[bytes, Terms] = {}
@@ -143,7 +148,7 @@ class RequestWire:
     def _learn_peers(self, peers: bytes) -> bool:
         if len(peers) > _LONGEST_REMEMBERED or not self._are_peers(peers):
             return False
-        if len(self._peers) >= _MOST_REMEMBERED:
+        if len(self._peers) >= self._capacity:
             self._peers.clear()
         self._peers.add(peers)
         return True
@@ -151,7 +156,7 @@ class RequestWire:
     def _learn_terms(self, rest: bytes) -> Terms | None:
         terms = self._terms_of(rest) if len(rest) <= _LONGEST_REMEMBERED else None
         if terms is not None:
-            if len(self._terms) >= _MOST_REMEMBERED:
+            if len(self._terms) >= self._capacity:
                 self._terms.clear()
             self._terms[rest] = terms
         return terms

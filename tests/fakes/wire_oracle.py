@@ -18,9 +18,9 @@ def terms_of(part: bytes) -> Terms | None:
     return None if names is None else Terms(*names, recipe_for(BOOK, *names))
 
 
-def a_wire() -> RequestWire:
+def a_wire(*, capacity: int = 4096) -> RequestWire:
     """Return a reader under a policy that takes keys in ``api_key`` and ``api-key``."""
-    return RequestWire(terms_of=terms_of, are_peers=are_peers)
+    return RequestWire(terms_of=terms_of, are_peers=are_peers, capacity=capacity)
 
 
 def read(wire: RequestWire, payload: bytes) -> Asked | None:

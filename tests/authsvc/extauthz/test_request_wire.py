@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authsvc.extauthz import header_shapes, request_wire
+from authsvc.extauthz.header_shapes import HeaderShapes
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
-from tests.fakes.wire_messages import change, changes, envoys_message
+from tests.fakes.wire_messages import Field, change, changes, envoys_message
 from tests.fakes.wire_oracle import a_wire, read
 
 # It reads all examples of a test: what it remembers of one must not change what it sees in another.
@@ -171,17 +171,23 @@ def test_nothing_is_read_of_a_part() -> None:
         assert read(WIRE, whole[:end]) is None
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request_wire, "_MOST_REMEMBERED", 3)
-    monkeypatch.setattr(header_shapes, "_MOST_SHAPES", 3)
-    wire = a_wire()
-    for number_ in range(8):
-        request = envoys_request([(f"name-{number_}", b""), *KEYED], route=f"route-{number_}")
-        request.attributes.source.address.socket_address.port_value = number_
+def test_what_is_remembered_is_bounded() -> None:
+    wire = a_wire(capacity=3)
+    for number in range(8):
+        request = envoys_request(KEYED, route=f"route-{number}")
+        request.attributes.source.address.socket_address.port_value = number
         assert read(wire, request.SerializeToString())
-        assert max(len(wire._terms), len(wire._peers)) <= 3
-        for terms in wire._terms.values():
-            assert len(terms.raw.steps) <= 3
+        assert 0 < len(wire._terms) <= 3
+        assert 0 < len(wire._peers) <= 3
+
+
+def test_the_shapes_that_are_remembered_are_bounded() -> None:
+    shapes = HeaderShapes(("api-key",), is_raw=True, capacity=3)
+    for number in range(8):
+        name = b"a" * number
+        header = Field(0x0A, Field(0x0A, name).write() + Field(0x1A, b"value").write()).write()
+        assert shapes.learn(header, 0) == len(header)
+        assert 0 < len(shapes.steps) <= 3
 
 
 def test_no_value_is_remembered() -> None:
