@@ -2,12 +2,15 @@
 --
 -- 1. Nothing that a client sends becomes part of an entry but the key's own bytes and the host,
 --    by which it is found; all else is what authsvc said of a request that it let through.
--- 2. ext_authz is skipped only where `found.hit` is set, which is the last thing that happens to a
---    request: whatever fails before, ext_authz asks.
+-- 2. ext_authz is skipped only where `hit` is set, which is the last thing that happens to a request:
+--    whatever fails before, ext_authz asks.
 -- 3. Keys stay in this table: they are in no metadata, no header, and in no text that is logged.
 --
 -- One table of each for each worker of Envoy, and for each listener. Before this text stand the
--- constants VERDICT, OWN, LEASE, TRANSACTION_ID, ALSO_REMOVED, MOST_ENTRIES and LONGEST_TTL.
+-- constants VERDICT, OWN, LEASE, TRANSACTION_ID, ALSO_REMOVED, NO_UNDERSCORES, MOST_ENTRIES and
+-- LONGEST_TTL. Each call into Envoy costs as much as all of the table's work: hence few of them.
+
+collectgarbage("setpause", 400)  -- what is kept is kept for long, so look through it seldom
 
 local MOST_PENDING = 1024  -- requests that authsvc is being asked about
 local LONGEST_KEY, LONGEST_HOST = 512, 255  -- bytes; what is longer is asked about
@@ -81,12 +84,15 @@ end
 local function key_of(headers, place)
   local form, value = place.form, nil
   for i = 1, #form.names do
-    local times = headers:getNumValues(form.names[i])
-    if times > 1 or (times == 1 and value ~= nil) then return nil end
-    if times == 1 then value = headers:get(form.names[i]) end
+    local one = headers:get(form.names[i])
+    if one ~= nil then
+      if value ~= nil then return nil end
+      value = one
+    end
   end
-  if value == nil or value == "" or #value > LONGEST_KEY then return nil end
-  if headers:getNumValues(TRANSACTION_ID) > 0 then return nil end
+  -- Envoy joins the values of several headers with commas.
+  if value == nil or value == "" or #value > LONGEST_KEY or value:find(",", 1, true) then return nil end
+  if headers:get(TRANSACTION_ID) ~= nil then return nil end
   local host = headers:get(":authority")
   if host == nil or #host > LONGEST_HOST then return nil end
   if not form.preflight and headers:get(":method") == "OPTIONS" then return nil end
@@ -127,15 +133,15 @@ local function give(headers, metadata, entry)
   for i = 1, #set, 2 do headers:replace(set[i], set[i + 1]) end
   if id then headers:replace(TRANSACTION_ID, id) end
   for i = 1, #removed do headers:remove(removed[i]) end
-  for i = 1, #ALSO_REMOVED do headers:remove(ALSO_REMOVED[i]) end
-  metadata:set(OWN, "found", {hit = true, id = id})
+  if id then metadata:set(OWN, "id", id) end
+  metadata:set(OWN, "hit", true)
   return true
 end
 
 function envoy_on_request(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
   -- Envoy may send one request on to another place: what was found for the first is not for that.
-  if metadata:get(OWN) ~= nil then metadata:set(OWN, "found", {hit = false}) end
+  if metadata:get(OWN) ~= nil then metadata:set(OWN, "hit", false) end
   local place = place_of(handle:metadata())
   if place == nil or place.form == nil then return end
   local headers = handle:headers()
@@ -147,17 +153,28 @@ function envoy_on_request(handle)
   serial = serial + 1
   pending[serial % MOST_PENDING] = {
     serial = serial, place = place, form = place.form, key = key, host = host, since = now}
-  metadata:set(OWN, "found", {hit = false, asked = serial})
+  metadata:set(OWN, "asked", serial)
 end
 
 local function list(text)
-  local members = shared[text]
-  if members == nil then
-    members = {}
-    for member in text:gmatch("[^,]+") do members[#members + 1] = member end
-    shared[text] = members
-  end
+  local members = {}
+  for member in text:gmatch("[^,]+") do members[#members + 1] = member end
   return members
+end
+
+-- Returns the headers to take off a request. Those with an underscore are not there to be taken off
+-- where Envoy drops them all.
+local function removed_of(text)
+  local names = shared[text]
+  if names == nil then
+    names = {}
+    for _, name in ipairs(list(text)) do
+      if not (NO_UNDERSCORES and name:find("_", 1, true)) then names[#names + 1] = name end
+    end
+    for _, name in ipairs(ALSO_REMOVED) do names[#names + 1] = name end
+    shared[text] = names
+  end
+  return names
 end
 
 -- Returns the fields of a part of a lease by name, and in their order name by name and value.
@@ -183,7 +200,7 @@ local function entry_of(asked, permission, said)
   local lasts = math.min(tonumber(told.ttl) or 0, LONGEST_TTL) * 1000
   local entry = {
     form = asked.form, since = asked.since, ends = asked.since + lasts,
-    said = {}, set = {}, removed = list(told.remove or "")}
+    said = {}, set = {}, removed = removed_of(told.remove or "")}
   local own_end = tonumber(told["until"])
   if own_end ~= nil then entry.ends = math.min(entry.ends, own_end * 1000) end
   for i = 1, #ordered, 2 do
@@ -224,13 +241,12 @@ end
 
 function envoy_on_response(handle)
   local metadata = handle:streamInfo():dynamicMetadata()
-  local own = metadata:get(OWN)
-  local found = own and own.found or {}
-  if found.hit then
-    if found.id then handle:headers():replace(TRANSACTION_ID, found.id) end
+  local own = metadata:get(OWN) or {}
+  if own.hit then
+    if own.id then handle:headers():replace(TRANSACTION_ID, own.id) end
     return
   end
-  local asked = take(found.asked)
+  local asked = take(own.asked)
   local said = metadata:get(VERDICT)
   local lease = said and said[LEASE]
   if type(lease) ~= "string" then return end

@@ -19,7 +19,7 @@ from authsvc.edge_cache_option import LONGEST_TTL
 from authsvc.transaction_id import TRANSACTION_ID
 from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.plan import EnvoyPlan
-from sidecar.envoy_config.stripping import OWN_HEADERS
+from sidecar.envoy_config.stripping import OWN_HEADERS, drops_underscores
 
 # In the script metadata() is the route's, of the namespace with the filter's own name: so it goes
 # by the very names that ext_authz hands to authsvc.
@@ -45,7 +45,7 @@ def unless_answered() -> dict[str, Any]:
     """Return ext_authz's ``filter_enabled_metadata``: on, but for what was answered."""
     return {
         "filter": OWN,
-        "path": [{"key": "found"}, {"key": "hit"}],
+        "path": [{"key": "hit"}],
         "value": {"bool_match": True},
         "invert": True,
     }
@@ -60,6 +60,7 @@ def _script(plan: EnvoyPlan) -> str:
         "LEASE": f'"{LEASE}"',
         "TRANSACTION_ID": f'"{TRANSACTION_ID}"',
         "ALSO_REMOVED": "{" + ", ".join(f'"{name}"' for name in also_removed) + "}",
+        "NO_UNDERSCORES": str(drops_underscores(plan)).lower(),
         "MOST_ENTRIES": str(MOST_ENTRIES),
         "LONGEST_TTL": str(LONGEST_TTL),  # seconds, whatever a lease says
     }

@@ -12,7 +12,7 @@ from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.http_authorization import path_rewriter
 from sidecar.envoy_config.plan import EnvoyPlan
 from sidecar.envoy_config.routing import routes
-from sidecar.envoy_config.stripping import early_mutations
+from sidecar.envoy_config.stripping import drops_underscores, early_mutations
 
 _MANAGER = "envoy.filters.network.http_connection_manager"
 
@@ -88,11 +88,11 @@ def _limits(plan: EnvoyPlan) -> dict[str, Any]:
     """Return what a client may take of us. Upgrades (WebSocket, CONNECT) are off: none is named."""
     # X_Consumer_ID is X-Consumer-ID to some servers.  The spellings are stripped one by one as
     # well, so a key in a header with an underscore can be let through.
-    underscores = any("_" in name for name in plan.secret_headers)
+    underscores = "DROP_HEADER" if drops_underscores(plan) else "ALLOW"
     return {
         "common_http_protocol_options": {
             "idle_timeout": "3600s",
-            "headers_with_underscores_action": "ALLOW" if underscores else "DROP_HEADER",
+            "headers_with_underscores_action": underscores,
         },
         "http2_protocol_options": {
             "max_concurrent_streams": 100,

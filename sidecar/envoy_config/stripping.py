@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sidecar.envoy_config.extensions import typed
+from sidecar.envoy_config.plan import EnvoyPlan
 
 IDENTITY_HEADERS = (
     "x-consumer-id",
@@ -29,6 +30,11 @@ OWN_HEADERS = (
 )
 # Header names reach the matcher in lower case.
 _ANY_SEPARATOR = "[^a-z0-9]"
+
+
+def drops_underscores(plan: EnvoyPlan) -> bool:
+    """Tell whether Envoy drops every header with an underscore: unless a key may be in one."""
+    return not any("_" in name for name in plan.secret_headers)
 
 
 def early_mutations() -> list[dict[str, Any]]:

@@ -117,15 +117,20 @@ def _sides(
     alone = replace(plan, authsvc=_NOBODY)
     return {
         HARD: (plan, render),
-        PLAIN: (plan, _changed(_loosen)),
+        PLAIN: (_with_underscores(plan), _changed(_loosen)),
         HARD_HTTP: (over_http, render),
-        PLAIN_HTTP: (over_http, _changed(_loosen)),
+        PLAIN_HTTP: (_with_underscores(over_http), _changed(_loosen)),
         HARD_ALONE: (alone, render),
         HARD_ALONE_OPEN: (alone, _changed(_open)),
-        PLAIN_ALONE_OPEN: (alone, _changed(_loosen, _open)),
-        PLAIN_OPEN: (plan, _changed(_loosen, _open)),
+        PLAIN_ALONE_OPEN: (_with_underscores(alone), _changed(_loosen, _open)),
+        PLAIN_OPEN: (_with_underscores(plan), _changed(_loosen, _open)),
         TUNNEL: (plan, _changed(_tunnel)),
     }
+
+
+def _with_underscores(plan: EnvoyPlan) -> EnvoyPlan:
+    """Return a plan by which headers with underscores come through, as Envoy's default is."""
+    return replace(plan, secret_headers=(*plan.secret_headers, "some_key"))
 
 
 def _changed(*changes: Change) -> Callable[[EnvoyPlan], str]:
@@ -162,7 +167,6 @@ def _loosen(manager: dict[str, Any], ext_authz: dict[str, Any]) -> None:
         del manager[name]
     for name in _STRICTNESS:
         del ext_authz[name]
-    manager["common_http_protocol_options"]["headers_with_underscores_action"] = "ALLOW"
 
 
 def _open(_manager: dict[str, Any], ext_authz: dict[str, Any]) -> None:

@@ -182,6 +182,7 @@ DEPENDS_ON_MORE = {
     "no key": (CACHED, ("GET /",), 401),
     "a wrong key": (CACHED, ("GET /", "apikey: K3"), 401),
     "two keys": (CACHED, ("GET /", KEY, "APIKEY: K1"), 401),
+    "a key with a comma": (CACHED, ("GET /", "apikey: K1,K2"), 401),
     "two spellings of the name": (
         replace(CACHED, key_names=("api_key",)),
         ("GET /", "api-key: K1", "api_key: K1"),
