@@ -58,7 +58,8 @@ class CredentialCache:
     def __init__(self, *, credentials: int = 100_000, unknown: int = 65_536) -> None:
         self._known: BoundedMap[bytes, tuple[bytes, Identity]] = BoundedMap(credentials)
         self._unknown: BoundedMap[bytes, bool] = BoundedMap(unknown)
-        self._of_consumer: dict[str, set[bytes]] = {}
+        # One blind index by itself: nearly all consumers have one key, and a set is 200 bytes.
+        self._of_consumer: dict[str, bytes | set[bytes]] = {}
 
     def find(self, digest: bytes) -> Identity | None:
         """Return the identity behind a blind index, if it is remembered."""
@@ -74,7 +75,7 @@ class CredentialCache:
         self._unknown.pop(digest)
         self.forget_digest(digest)
         forgotten = self._known.put(digest, (digest, identity))
-        self._of_consumer.setdefault(identity.owner.consumer.id, set()).add(digest)
+        self._link(digest, identity)
         if forgotten is not None:
             self._unlink(*forgotten)
 
@@ -96,7 +97,8 @@ class CredentialCache:
 
     def forget_consumer(self, consumer_id: str) -> None:
         """Forget every identity of one consumer."""
-        for digest in self._of_consumer.pop(consumer_id, ()):
+        digests = self._of_consumer.pop(consumer_id, set())
+        for digest in (digests,) if isinstance(digests, bytes) else digests:
             self._known.pop(digest)
 
     def clear(self) -> None:
@@ -110,10 +112,18 @@ class CredentialCache:
         """How many identities and how many unknown blind indexes are remembered."""
         return len(self._known), len(self._unknown)
 
+    def _link(self, digest: bytes, identity: Identity) -> None:
+        consumer_id = identity.owner.consumer.id
+        digests = self._of_consumer.setdefault(consumer_id, digest)
+        if isinstance(digests, set):
+            digests.add(digest)
+        elif digests != digest:
+            self._of_consumer[consumer_id] = {digests, digest}
+
     def _unlink(self, digest: bytes, identity: Identity) -> None:
         consumer_id = identity.owner.consumer.id
         digests = self._of_consumer.get(consumer_id)
-        if digests is not None:
+        if isinstance(digests, set):
             digests.discard(digest)
-            if not digests:
-                del self._of_consumer[consumer_id]
+        if not digests or digests == digest:
+            self._of_consumer.pop(consumer_id, None)
