@@ -21,6 +21,7 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
 _ALSO_AT_THE_EDGE = frozenset(
     {
         "test_behaviour_matrix",
+        "test_canary",
         "test_grpc",
         "test_keys",
         "test_known_vulnerabilities",
