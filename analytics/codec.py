@@ -8,17 +8,12 @@ What callers can rely on:
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from google.protobuf.message import DecodeError
 
 from analytics.entry import EntryReader
-from analytics.pb.accesslog_pb2 import (
-    HTTPAccessLogEntry,
-    StreamAccessLogsMessage,
-    StreamAccessLogsPieces,
-    StreamAccessLogsResponse,
-)
+from analytics.pb.accesslog_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from analytics.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from analytics.record import AccessRecord, Sender
 
@@ -60,32 +55,14 @@ class Decoder:
         try:
             parsed = StreamAccessLogsMessage.FromString(message)
         except DecodeError:
-            yield from self._salvaged(message, received)
+            yield Decoded(None, [], malformed=1)
             return
         sender = _sender(parsed.identifier)
         entries = parsed.http_logs.log_entry
         for start in range(0, len(entries) or 1, PORTION):
             yield self._portion(sender, entries[start : start + PORTION], received)
 
-    def _salvaged(self, message: bytes, received: int) -> Iterator[Decoded]:
-        """Yield what can be read of a message that cannot be read as a whole."""
-        try:
-            parsed = StreamAccessLogsPieces.FromString(message)
-        except DecodeError:
-            yield Decoded(None, [], malformed=1)
-            return
-        sender = _sender(parsed.identifier)
-        pieces = parsed.http_logs.log_entry
-        for start in range(0, len(pieces) or 1, PORTION):
-            portion = pieces[start : start + PORTION]
-            entries = [entry for piece in portion if (entry := _entry(piece)) is not None]
-            decoded = self._portion(sender, entries, received)
-            bad = len(portion) - len(entries)
-            yield replace(decoded, malformed=decoded.malformed + bad)
-
-    def _portion(
-        self, sender: Sender | None, entries: Sequence[HTTPAccessLogEntry], received: int
-    ) -> Decoded:
+    def _portion(self, sender: Sender | None, entries: Sequence[bytes], received: int) -> Decoded:
         records = []
         unfinished = malformed = 0
         for entry in entries:
@@ -99,13 +76,6 @@ class Decoder:
                 else:
                     records.append(record)
         return Decoded(sender, records, unfinished, malformed)
-
-
-def _entry(piece: bytes) -> HTTPAccessLogEntry | None:
-    try:
-        return HTTPAccessLogEntry.FromString(piece)
-    except DecodeError:
-        return None
 
 
 def _sender(identifier: bytes) -> Sender | None:

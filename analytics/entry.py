@@ -60,21 +60,22 @@ class EntryReader:
         self._flags = Remembered(read_flags).__getitem__
         self._status = Remembered(read_status).__getitem__
 
-    def read(self, entry: HTTPAccessLogEntry, *, received: int) -> AccessRecord | None:
+    def read(self, entry: bytes, *, received: int) -> AccessRecord | None:
         """Return the finished request of an entry, or None if that request still goes on.
 
         Args:
-            entry: As Envoy logged it.
+            entry: The bytes of an HTTPAccessLogEntry.
             received: Now, in nanoseconds since the epoch, for an entry that does not say when its
                 request began.
 
         Raises:
-            google.protobuf.message.DecodeError: A piece of it is not what it should be.
+            google.protobuf.message.DecodeError: It is not an entry.
         """
-        common = entry.common_properties
+        parsed = HTTPAccessLogEntry.FromString(entry)
+        common = parsed.common_properties
         if common.access_log_type not in _FINAL_TYPES or common.intermediate_log_entry:
             return None
-        return self._record(entry, common, received)
+        return self._record(parsed, common, received)
 
     def _record(
         self, entry: HTTPAccessLogEntry, common: AccessLogCommon, received: int

@@ -362,26 +362,13 @@ class StreamAccessLogsMessage(_message.Message):
     class HTTPAccessLogEntries(_message.Message):
         __slots__ = ("log_entry",)
         LOG_ENTRY_FIELD_NUMBER: _ClassVar[int]
-        log_entry: _containers.RepeatedCompositeFieldContainer[HTTPAccessLogEntry]
-        def __init__(self, log_entry: _Optional[_Iterable[_Union[HTTPAccessLogEntry, _Mapping]]] = ...) -> None: ...
-    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
-    HTTP_LOGS_FIELD_NUMBER: _ClassVar[int]
-    identifier: bytes
-    http_logs: StreamAccessLogsMessage.HTTPAccessLogEntries
-    def __init__(self, identifier: _Optional[bytes] = ..., http_logs: _Optional[_Union[StreamAccessLogsMessage.HTTPAccessLogEntries, _Mapping]] = ...) -> None: ...
-
-class StreamAccessLogsPieces(_message.Message):
-    __slots__ = ("identifier", "http_logs")
-    class HTTPAccessLogEntries(_message.Message):
-        __slots__ = ("log_entry",)
-        LOG_ENTRY_FIELD_NUMBER: _ClassVar[int]
         log_entry: _containers.RepeatedScalarFieldContainer[bytes]
         def __init__(self, log_entry: _Optional[_Iterable[bytes]] = ...) -> None: ...
     IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
     HTTP_LOGS_FIELD_NUMBER: _ClassVar[int]
     identifier: bytes
-    http_logs: StreamAccessLogsPieces.HTTPAccessLogEntries
-    def __init__(self, identifier: _Optional[bytes] = ..., http_logs: _Optional[_Union[StreamAccessLogsPieces.HTTPAccessLogEntries, _Mapping]] = ...) -> None: ...
+    http_logs: StreamAccessLogsMessage.HTTPAccessLogEntries
+    def __init__(self, identifier: _Optional[bytes] = ..., http_logs: _Optional[_Union[StreamAccessLogsMessage.HTTPAccessLogEntries, _Mapping]] = ...) -> None: ...
 
 class StreamAccessLogsResponse(_message.Message):
     __slots__ = ()

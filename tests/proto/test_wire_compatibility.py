@@ -98,19 +98,12 @@ ENTRIES_OF_MAPS = {
     ACCESSLOG + "StructEntries": "google.protobuf.Struct",
     ACCESSLOG + "MetadataEntry": "envoy.config.core.v3.Metadata.FilterMetadataEntry",
 }
-# Messages of theirs that are here twice: the second time in pieces.
-IN_PIECES = {
-    ACCESSLOG + f"StreamAccessLogsPieces{part}": (
-        f"envoy.service.accesslog.v3.StreamAccessLogsMessage{part}"
-    )
-    for part in ("", ".HTTPAccessLogEntries")
-}
 REAL_NAMES = {
     ours + name: theirs + name
     for ours, packages in TAKEN.items()
     for theirs, names in packages.items()
     for name in names
-} | (ENTRIES_OF_MAPS | IN_PIECES)
+} | ENTRIES_OF_MAPS
 
 # An int32 of ours that is an enum of theirs: we pass the number on, or compare it with a constant.
 ENUMS_AS_INT32 = {
@@ -152,9 +145,8 @@ PIECES = {
     ACCESSLOG + "HTTPResponseProperties.response_headers": "TextEntry",
     ACCESSLOG + "HTTPResponseProperties.response_trailers": "TextEntry",
     ACCESSLOG + "StructEntries.fields": "StructEntry",
+    ACCESSLOG + "StreamAccessLogsMessage.HTTPAccessLogEntries.log_entry": "HTTPAccessLogEntry",
     ACCESSLOG + "StreamAccessLogsMessage.identifier": "StreamAccessLogsMessage.Identifier",
-    ACCESSLOG + "StreamAccessLogsPieces.HTTPAccessLogEntries.log_entry": "HTTPAccessLogEntry",
-    ACCESSLOG + "StreamAccessLogsPieces.identifier": "StreamAccessLogsMessage.Identifier",
 }
 
 
