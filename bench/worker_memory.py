@@ -61,7 +61,7 @@ async def measure(options: argparse.Namespace) -> float:
             await asyncio.to_thread(_import, folder, environ, options.keys)
             began = time.perf_counter()
             with running(environ) as product:
-                return await _watch(product, address, options.keys, began)
+                return await _watch(product, address, options.asked or options.keys, began)
 
 
 async def _watch(product: int, address: str, keys: int, began: float) -> float:
@@ -163,7 +163,8 @@ def _setting(text: str) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.worker_memory", description=__doc__)
-    parser.add_argument("--keys", type=int, default=10_000)
+    parser.add_argument("--keys", type=int, default=10_000, help="in the database")
+    parser.add_argument("--asked", type=int, help="of them; others are only known to exist")
     parser.add_argument(
         "--set", dest="settings", type=_setting, action="append", default=[], metavar="NAME=VALUE"
     )
