@@ -32,9 +32,9 @@ compiled: $(VENV)/.dev ## The product with its hot path compiled, in build/compi
 	mv build/compiled.new build/compiled
 
 bench: $(VENV)/.dev ## Measure; prints tables, draws a plot (see bench/README.md)
-	$(BIN)/python -m bench.compiled || $(MAKE) compiled || echo "going on without the compiled build"
-	$(BIN)/python -m bench $(ARGS)
-	$(BIN)/python -m bench.analytics $(ARGS)
+	@$(BIN)/python -m bench.compiled || $(MAKE) compiled || echo "going on without the compiled build"
+	@status=0; for each in $(BENCHES); do $(BIN)/python -m $$each || status=1; done; exit $$status
+BENCHES := "bench $(ARGS)" "bench.analytics $(ARGS)" "bench.keys $(ARGS)" bench.governance
 
 lock: $(VENV)/.dev ## Lock all dependencies again, with hashes
 	$(BIN)/pip install -q uv

@@ -22,6 +22,7 @@ from bench.machine import Machine, look_at_machine
 from bench.measurement import Stretch, Timing, WrongAnswersError
 from bench.plot import draw
 from bench.processes import Server, started_together
+from bench.real_worker import resident_mb
 from bench.report import save, show_lines, show_scene, show_verdicts
 from bench.roster import CONTENDERS, Contender, Face
 from bench.scenes import Scene, play
@@ -135,19 +136,22 @@ def main() -> int:
     except KeyboardInterrupt:
         tell("the bench was stopped")
         return _INTERRUPTED
-    report(scenes, seen, plan=plan, machine=machine)
+    if not plan.is_short:
+        tell("what a worker of the product holds is measured")
+    worker_mb = None if plan.is_short else resident_mb()
+    report(scenes, Figures.of(seen, worker_mb=worker_mb), seen, plan=plan, machine=machine)
     return 0
 
 
 def report(
     scenes: Sequence[Scene],
+    figures: Figures,
     seen: Mapping[str, Mapping[str, Sequence[Stretch]]],
     *,
     plan: Plan,
     machine: Machine,
 ) -> None:
     """Save what was seen, print it, draw it."""
-    figures = Figures.of(seen)
     verdicts = list(judge(figures))
     saved = save(seen, figures, machine=machine, plan=plan, verdicts=verdicts)
     for scene in [] if plan.is_short else scenes:

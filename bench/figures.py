@@ -12,15 +12,19 @@ class Figures:
     """The medians; what was not measured is None, and so is all that depends on it."""
 
     summaries: Mapping[str, Mapping[str, Summary]]  # by scene and contender
+    worker_mb: float | None = None  # resident memory of a worker of the real product
 
     @classmethod
-    def of(cls, seen: Mapping[str, Mapping[str, Sequence[Stretch]]]) -> "Figures":
+    def of(
+        cls, seen: Mapping[str, Mapping[str, Sequence[Stretch]]], *, worker_mb: float | None = None
+    ) -> "Figures":
         """Summarize all rounds."""
         return cls(
             {
                 scene: {name: summarize(stretches) for name, stretches in contenders.items()}
                 for scene, contenders in seen.items()
-            }
+            },
+            worker_mb,
         )
 
     @property

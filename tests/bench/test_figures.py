@@ -89,7 +89,7 @@ REACHED: Mapping[str, Mapping[str, list[Stretch]]] = {
 
 
 def test_every_goal_is_reached_by_those_who_are_just_good_enough() -> None:
-    verdicts = list(judge(Figures.of(REACHED)))
+    verdicts = list(judge(Figures.of(REACHED, worker_mb=60)))
 
     assert [verdict.goal for verdict in verdicts if verdict.verdict != "reached"] == []
     assert len(verdicts) == len(GOALS)
@@ -107,7 +107,7 @@ def test_no_goal_is_reached_by_those_who_are_worse() -> None:
         for scene, contenders in REACHED.items()
     }
 
-    verdicts = list(judge(Figures.of(scenes)))
+    verdicts = list(judge(Figures.of(scenes, worker_mb=61)))
 
     assert {verdict.verdict for verdict in verdicts} == {"not reached"}
 
