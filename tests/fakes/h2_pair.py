@@ -70,10 +70,11 @@ class Answerer:
         self.connection.outbox.reply(stream, self.bodies[number], self.answer_frames)
         self.connection.finish(stream)
 
-    def prompt(self, head: Head, body: bytes) -> object:
+    def prompt(self, number: int, head: Head, body: bytes) -> object:
         if self._gradual:
             return None
-        self.bodies[self.connection._numbers.last] = body
+        self.bodies[number] = body
+        self.waiting.pop(number, None)  # ``later`` gives it back
         return body if self._at_once else ()
 
     def later(self, stream: Stream, answer: object) -> None:

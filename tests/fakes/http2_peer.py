@@ -75,10 +75,9 @@ class Echo:
         self.connection.outbox.reply(stream, body, self.answer_frames)
         self.connection.finish(stream)
 
-    def prompt(self, head: Head, body: bytes) -> object:
+    def prompt(self, number: int, head: Head, body: bytes) -> object:
         if self.gradual:
             return None
-        number = self.connection._numbers.last
         self.prompts.append(number)
         if not self.at_once:
             return (body,)

@@ -60,7 +60,7 @@ class Calls:
         self._head: Head | None = None
         self._handle: Callable[[bytes], object] | None = None
 
-    def prompt(self, head: Head, body: bytes) -> object:
+    def prompt(self, number: int, head: Head, body: bytes) -> object:  # noqa: ARG002 - an answer needs no number
         """Return the answer to a call that is whole, framed, if its method knows it at once.
 
         Otherwise what ``later`` is to have, or None: the call is one for ``opened``.
@@ -86,6 +86,8 @@ class Calls:
     def opened(self, stream: Stream) -> bool:
         """Take the head of a call; return whether its messages are wanted as they come."""
         head = stream.head
+        if head is self._head and self._handle is not None:
+            return False  # as the one before
         method = self._methods.get(head.path)
         if head.method != _POST:
             self._refuse(stream, wire.METHOD_NOT_ALLOWED)
@@ -106,7 +108,7 @@ class Calls:
             self._tasks.finish(stream)
             return
         body = bytes(stream.body[0]) if len(stream.body) == 1 else b"".join(stream.body)
-        answer = self.prompt(stream.head, body)
+        answer = self.prompt(stream.id, stream.head, body)
         if isinstance(answer, bytes):
             self._reply(stream, answer)
         else:

@@ -15,7 +15,7 @@ from authsvc.extauthz.fastlane import faults, frames
 from authsvc.extauthz.fastlane.control import Control
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
 from authsvc.extauthz.fastlane.frame_reader import FrameReader, without_padding
-from authsvc.extauthz.fastlane.head import HeadReader
+from authsvc.extauthz.fastlane.head import Head, HeadReader
 from authsvc.extauthz.fastlane.inflow import Inflow
 from authsvc.extauthz.fastlane.lifetime import Lifetime
 from authsvc.extauthz.fastlane.limits import Limits
@@ -85,7 +85,7 @@ class Connection:
             return
         try:
             self._reader.add(data)
-            while self._take_requests():
+            while self._take_usual():
                 frame = self._reader.next()
                 if frame is None:
                     return
@@ -140,44 +140,78 @@ class Connection:
         """Forget a request whose answer is given; what it has yet to say is not waited for."""
         self._open.finish(stream)
 
-    def _take_requests(self) -> bool:
-        """Take the requests that are next and all there, in two frames: nearly all of Envoy's are.
+    def _take_usual(self) -> bool:
+        """Take the frames that are next as long as they are those of usual requests.
 
-        What comes of one is what ``_take`` would make of its frames; what is not exactly so is
-        left to it. One that is answered at once has no ``Stream``. Return whether the connection
-        goes on.
+        What comes of them is what ``_take`` would make of them. A request that is answered at
+        once, and whose body comes right behind its head, has no ``Stream``. Return whether the
+        connection goes on.
         """
-        numbers, reader, inflow = self._numbers, self._reader, self._inflow
-        while not numbers.are_refused and len(self._streams) < self._most_streams:
-            number = numbers.last + 2 if numbers.last else 1
-            found = reader.next_request(number)
-            if found is None:
-                break
-            block, body, end = found
-            try:
-                head = self._heads.read(block)
-            except StreamFault as fault:
-                numbers.last = number
-                self._reset(number, fault.code)
-                break
-            numbers.last = number
-            size = len(body)
-            answer: object = None
-            if size <= inflow.window and size <= self._largest and head.length in (-1, size):
-                answer = self._requests.prompt(head, body)
-            if answer is None:
-                self._open.begin(number, head)
-                break
-            reader.position = end
-            if isinstance(answer, bytes) and self.outbox.answer(number, answer, self._around):
-                inflow.take(size)
-                self._open.return_room(size)
-                self._lifetime.use()
+        reader, numbers = self._reader, self._numbers
+        head: Head | None = None  # of the last request, if that is all that came of it
+        while not self._is_ended:
+            kind = reader.next_usual()
+            stream_id, payload = reader.stream_id, reader.payload
+            if kind == frames.DATA and head is not None and stream_id == numbers.last:
+                if not self._take_body(stream_id, head, None, payload):
+                    self._open.begin(stream_id, head)
+                    self._take(frames.DATA, frames.END_STREAM, stream_id, payload)
+                head = None
+                continue
+            if head is not None:
+                self._open.begin(numbers.last, head)
+                head = None
+            if kind == frames.HEADERS:
+                head = self._take_usual_head(stream_id, payload)
+            elif kind == frames.DATA:
+                stream = self._streams.get(stream_id)
+                if not (
+                    stream is not None
+                    and stream.is_fresh
+                    and self._take_body(stream_id, stream.head, stream, payload)
+                ):
+                    self._take(frames.DATA, frames.END_STREAM, stream_id, payload)
             else:
-                self._open.answer_later(number, head, size, answer)
-                if self._is_ended:
-                    break
+                break
         return not self._is_ended
+
+    def _take_usual_head(self, stream_id: int, block: bytes) -> Head | None:
+        """Return the head of a request that is usual so far; None if it was taken already."""
+        numbers = self._numbers
+        is_next = stream_id == (numbers.last + 2 if numbers.last else 1)
+        if not is_next or numbers.are_refused or len(self._streams) >= self._most_streams:
+            self._take(frames.HEADERS, frames.END_HEADERS, stream_id, block)
+            return None
+        try:
+            head = self._heads.read(block)
+        except StreamFault as fault:
+            numbers.last = stream_id
+            self._reset(stream_id, fault.code)
+            return None
+        numbers.last = stream_id
+        return head
+
+    def _take_body(self, stream_id: int, head: Head, stream: Stream | None, body: bytes) -> bool:
+        """Have a request answered whose body came as one; return False if that is not usual.
+
+        ``stream`` is None if the request is not open yet.
+        """
+        size = len(body)
+        if size > self._inflow.window or size > self._largest or head.length not in (-1, size):
+            return False
+        answer = self._requests.prompt(stream_id, head, body)
+        if answer is None:
+            return False
+        self._inflow.take(size)
+        if isinstance(answer, bytes) and self.outbox.answer(stream_id, answer, self._around):
+            if stream is not None:
+                del self._streams[stream_id]
+            self._open.return_room(size)
+            self._lifetime.use()
+        else:
+            stream = stream or self._open.add(stream_id, head)
+            self._open.answer_later(stream, size, answer)
+        return True
 
     def _reset(self, stream_id: int, code: int) -> None:
         """End a request for what the peer did wrong."""

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import structlog
+
 from authsvc.authenticator import Authenticator
 from authsvc.extauthz.checks import MAX_MESSAGE_LENGTH, SERVICE, Checks
 from authsvc.extauthz.extproc import SERVICE as BODY_SERVICE
 from authsvc.extauthz.extproc import BodyHider
+from authsvc.extauthz.fastlane.build import BUILD
 from authsvc.extauthz.fastlane.endings import ConnectionMetrics, NullConnectionMetrics
 from authsvc.extauthz.fastlane.grpc_wire import CallError, Status
 from authsvc.extauthz.fastlane.limits import Limits
@@ -20,6 +23,8 @@ from authsvc.extauthz.health import HEALTH_SERVICE, Health
 from authsvc.metrics import AuthMetrics
 
 DRAIN_SECONDS: Final = 4.0  # several health check intervals of the generated configuration
+
+_log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -50,6 +55,7 @@ async def serve(
     try:
         async with listen(server, address, tls=tls, neighbours=neighbours) as bound:
             health.set_serving(serving=True)
+            _log.info("fast lane serving", address=bound, build=BUILD)
             try:
                 yield bound
             finally:

@@ -10,11 +10,13 @@ from authsvc.extauthz.fastlane.faults import ConnectionFault
 from authsvc.extauthz.fastlane.frame_shapes import check_shape
 
 Frame = tuple[int, int, int, bytes]  # type, flags, stream, payload
-Request = tuple[bytes, bytes, int]  # a header block, a body, and where it ends
+NOTHING: Final = -1  # is no type of a frame
 
 _unpack: Final = frames.SHORT_HEADER.unpack_from
-_WHOLE_HEADERS: Final = frames.HEADERS << 8 | frames.END_HEADERS
-_LAST_DATA: Final = frames.DATA << 8 | frames.END_STREAM
+_USUAL: Final = {
+    frames.HEADERS << 8 | frames.END_HEADERS: frames.HEADERS,
+    frames.DATA << 8 | frames.END_STREAM: frames.DATA,
+}
 _CONTINUATIONS: Final = 64  # frames of one header block
 _PRIORITY_LENGTH: Final = 5
 
@@ -24,13 +26,17 @@ class FrameReader:
 
     Attributes:
         data: What came last, with what was left before.
-        position: Where in it the next frame begins; who reads one by itself goes on behind it.
+        position: Where in it the next frame begins.
+        stream_id: What the last frame of ``next_usual`` was on.
+        payload: What that frame said.
         is_between_requests: The connection has begun, and no header block is half there.
     """
 
     def __init__(self, *, max_block_size: int) -> None:
         self.data = b""
         self.position = 0
+        self.stream_id = 0
+        self.payload = b""
         self.is_between_requests = False
         self._max_block_size = max_block_size
         self._has_preface = False
@@ -79,35 +85,27 @@ class FrameReader:
         self.position = 0
         return None
 
-    def next_request(self, number: int) -> Request | None:
-        """Return the next two frames where they are a whole request, HEADERS and DATA, or None.
+    def next_usual(self) -> int:
+        """Read the next frame if it is one that requests usually consist of; return its type.
 
-        The HEADERS are read then. The DATA are if ``position`` is set to where they end; else they
-        are the next frame.
-
-        Args:
-            number: The stream that the request has to be on.
+        That is HEADERS which are a whole block, or DATA that end a request, without anything else
+        to say; -1 if it is none of these, or not whole: then it is the next one still. What it
+        says is in ``stream_id`` and ``payload``.
         """
         data, position = self.data, self.position
-        middle = len(data) - 2 * frames.HEADER_LENGTH
-        if position > middle or not self.is_between_requests:
-            return None
-        high, size, kind, stream = _unpack(data, position)
-        if kind != _WHOLE_HEADERS or stream != number or high or size > frames.MAX_FRAME_SIZE:
-            return None
         start = position + frames.HEADER_LENGTH
-        if start + size > middle + frames.HEADER_LENGTH:
-            return None
-        middle = start + size
-        high, size, kind, stream = _unpack(data, middle)
-        body = middle + frames.HEADER_LENGTH
-        end = body + size
-        if kind != _LAST_DATA or stream != number or high or size > frames.MAX_FRAME_SIZE:
-            return None
-        if end > len(data):
-            return None
-        self.position = middle
-        return data[start:middle], data[body:end], end
+        if start > len(data) or not self.is_between_requests:
+            return NOTHING
+        high, size, kind, stream_id = _unpack(data, position)
+        if high or size > frames.MAX_FRAME_SIZE or stream_id > frames.MAX_STREAM_ID:
+            return NOTHING
+        end = start + size
+        if end > len(data) or kind not in _USUAL:
+            return NOTHING
+        self.position = end
+        self.stream_id = stream_id
+        self.payload = data[start:end]
+        return _USUAL[kind]
 
     def _read(self, kind: int, flags: int, stream_id: int, payload: bytes) -> Frame | None:
         """Return a frame, unless it is a header block that goes on."""

@@ -41,12 +41,13 @@ class OpenRequests:
 
     def begin(self, number: int, head: Head, *, is_whole: bool = False) -> Stream:
         """Take the head of a request."""
-        stream = self._add(number, head)
+        stream = self.add(number, head)
         stream.is_whole = is_whole
         stream.is_gradual = self._requests.opened(stream)
         return stream
 
-    def _add(self, number: int, head: Head) -> Stream:
+    def add(self, number: int, head: Head) -> Stream:
+        """Open a request without telling anybody."""
         stream = Stream(
             number,
             head,
@@ -79,22 +80,19 @@ class OpenRequests:
             raise StreamFault(faults.PROTOCOL_ERROR, "a length that is not the body's")
         self._requests.whole(stream)
 
-    def answer_later(self, number: int, head: Head, size: int, answer: object) -> None:
-        """Keep a request that is all there, and whose answer has to wait for something.
+    def answer_later(self, stream: Stream, size: int, answer: object) -> None:
+        """Keep a request that is whole, and whose answer has to wait for something.
 
         Args:
-            number: Its stream's.
-            head: What its header block said.
+            stream: It, of which nothing but the head was known.
             size: Of its body in bytes, which has been handed on.
             answer: What ``Requests.prompt`` returned.
 
         Raises:
             ConnectionFault: The peer lets too many answers wait.
         """
-        stream = self._add(number, head)
         stream.is_whole = True
         stream.received = stream.held = size
-        self._inflow.take(size)
         if isinstance(answer, bytes):
             self._outbox.reply(stream, answer, self._around)
             self.finish(stream)

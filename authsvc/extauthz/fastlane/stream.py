@@ -62,6 +62,11 @@ class Stream:
         self.trailers = b""
 
     @property
+    def is_fresh(self) -> bool:
+        """Whether nothing but its head has come, and its body is wanted once it is whole."""
+        return not (self.received or self.held or self.is_gradual or self.is_whole or self.is_over)
+
+    @property
     def waits_for_peer(self) -> bool:
         """Whether it is the peer that has to do something for it to end."""
         return self.is_over or (not self.is_gradual and not self.is_whole)
@@ -85,8 +90,8 @@ class Requests(Protocol):
 
     answer_frames: AnswerFrames
 
-    def prompt(self, head: Head, body: bytes) -> object:
-        """Answer a request that came whole, of which nothing is known yet.
+    def prompt(self, number: int, head: Head, body: bytes) -> object:
+        """Answer a request whose body came as one, on the stream of that number.
 
         Return the data of its answer; or None: it is to be taken as one that comes in parts; or
         what ``later`` is to have, who knows the stream. Raises nothing.
