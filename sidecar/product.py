@@ -11,8 +11,6 @@ import msgspec
 import structlog
 
 from sidecar.control import KEY_ROLES, ChildSpec, Role
-from sidecar.declarative.file import declarative_file, read_first
-from sidecar.declarative.registrar import Registrar
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
 from sidecar.metrics_directory import open_directory
@@ -86,6 +84,10 @@ async def _supervised(
     if not settings.database.is_off:
         prepared = await stack.enter_async_context(prepare(settings))
         return await stack.enter_async_context(supervise(specs(prepared), counters=counters))
+    # What reads such a file is all of the Admin API's rules: for who has one.
+    from sidecar.declarative.file import declarative_file, read_first  # noqa: PLC0415
+    from sidecar.declarative.registrar import Registrar  # noqa: PLC0415
+
     file = declarative_file(settings)
     first = await asyncio.to_thread(read_first, file)
     registrar = Registrar(first, metrics=counters.declarations)

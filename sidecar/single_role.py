@@ -6,8 +6,6 @@ from contextlib import AsyncExitStack
 
 from sidecar.address import Address
 from sidecar.control import KEY_ROLES, ChildSpec, Role
-from sidecar.declarative.file import declarative_file
-from sidecar.declarative.own_file import open_own_file
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
 from sidecar.errors import SettingsError
 from sidecar.ports import refuse_taken
@@ -40,6 +38,10 @@ async def run_role(role: Role, settings: Settings, stop: Stop, *, open_role: Ope
             await stack.enter_async_context(serve_diagnostics(pages, address))
         prepared, declarations = NO_DATABASE, None
         if settings.database.is_off:
+            # What reads such a file is all of the Admin API's rules: for who has one.
+            from sidecar.declarative.file import declarative_file  # noqa: PLC0415
+            from sidecar.declarative.own_file import open_own_file  # noqa: PLC0415
+
             declarations, stop.on_hangup = await stack.enter_async_context(
                 open_own_file(declarative_file(settings), metrics=telemetry.declarations)
             )
