@@ -8,7 +8,7 @@ from analytics.masking import CredentialNames
 from analytics.token_identity import spellings
 from sidecar.moesif_source import MoesifSetup
 
-_OF_IDS = ("user_id_header", "company_id_header")
+_NAMING_HEADERS = ("user_id_header", "company_id_header", "api_version_header")
 
 _log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ class SetupWarnings:
         wrong = frozenset(_headers_with_keys(setup))
         for label, option in sorted(wrong - self._said):
             _log.warning(
-                "an option names a header that carries credentials: it identifies nobody",
+                "an option names a header that carries credentials: it is not read",
                 plugin=label,
                 option=option,
             )
@@ -34,6 +34,6 @@ class SetupWarnings:
 def _headers_with_keys(setup: MoesifSetup) -> Iterable[tuple[str, str]]:
     credentials = CredentialNames(setup.credential_names)
     for scope in setup.scopes:
-        for option in _OF_IDS:
+        for option in _NAMING_HEADERS:
             if any(name in credentials for name in spellings(getattr(scope.config, option))):
                 yield scope.label, option

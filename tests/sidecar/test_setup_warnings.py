@@ -12,7 +12,7 @@ def setup(*scopes: dict[str, Any]) -> MoesifSetup:
     return MoesifSetup(
         scopes=tuple(
             ScopedConfig(parse_moesif_config({"application_id": "A"} | config), route=route)
-            for route, config in zip((None, "orders"), scopes, strict=False)
+            for route, config in zip((None, "orders", "items"), scopes, strict=False)
         ),
         credential_names=frozenset({"apikey", "x-our-key"}),
         topology=Topology(),
@@ -25,13 +25,15 @@ def told(warnings: SetupWarnings, now: MoesifSetup) -> list[tuple[str, str]]:
     return [(line["plugin"], line["option"]) for line in logs]
 
 
-def test_a_header_with_credentials_that_is_to_be_an_id_is_told_of() -> None:
+def test_an_option_that_names_a_header_with_credentials_is_told_of() -> None:
     now = setup(
         {"user_id_header": "X_Our_Key", "company_id_header": "x-company"},
         {"user_id_header": "x-user", "company_id_header": "Authorization"},
+        {"api_version_header": "apikey"},
     )
     assert told(SetupWarnings(), now) == [
         ("global", "user_id_header"),
+        ("route items", "api_version_header"),
         ("route orders", "company_id_header"),
     ]
 
