@@ -15,7 +15,7 @@ from sidecar.admin_client import AdminApiError, AdminClient, AdminRefusedError, 
 from sidecar.envoy_config.admin_source import fetch_gateway
 from sidecar.envoy_config.bootstrap import bootstrap
 from sidecar.envoy_config.plan import EnvoyPlan
-from sidecar.envoy_process import running_envoy
+from sidecar.envoy_process import Envoy, running_envoy
 from tests.clients.raw_http import Response, exchange
 from tests.conformance.access_cases import GRPC, HTTP, Case, expected
 from tests.conformance.access_cast import Cast, fixed
@@ -30,13 +30,19 @@ _AT_ONCE = 8  # requests to the Admin API
 
 @dataclass
 class Stage:
-    """Every case has a route; requests go to it through the Envoy of a face."""
+    """Every case has a route; requests go to it through the Envoy of a face.
+
+    ``edge_ttl`` is for how many seconds Envoy may answer by itself, 0 if it may not. Where it may,
+    what is judged is sent so often that the last is such an answer wherever there can be one.
+    """
 
     database: Database
     upstream: Upstream
     admin: AdminClient
     cast: Cast
+    envoys: Mapping[str, Envoy]
     ports: Mapping[str, int]
+    edge_ttl: int = 0
 
     async def play(self, case: Case) -> dict[str, list[str]]:
         """Play a case; return what is not as expected, by face."""
@@ -45,12 +51,16 @@ class Stage:
         await self.cast.appear(case["consumers"], anew=bool(before) or "ttl" in str(case))
         for step in before:
             await self._take(case, step)
+        if before:
+            await asyncio.sleep(self.edge_ttl)  # what was answered before is over then
         found = {face: [line async for line in self._judge(case, face)] for face in self.ports}
         return {face: lines for face, lines in found.items() if lines}
 
     async def _judge(self, case: Case, face: str) -> AsyncIterator[str]:
         expect = self.cast.filled(expected(case, face))
         request = self.cast.filled(case["request"])
+        for _ in range(2 if self.edge_ttl else 0):
+            await self._send(case, request, face)
         response = await self._send(case, request, face)
         sighting = self.upstream.behind(response)
         for line in differences(expect, response, sighting):
@@ -100,7 +110,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def raised_stage(directory: Path, cases: Iterable[Case]) -> AsyncIterator[Stage]:
+async def raised_stage(
+    directory: Path, cases: Iterable[Case], *, edge_ttl: int = 0
+) -> AsyncIterator[Stage]:
     """Start everything, with a route for each case."""
     async with AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(running_upstream())
@@ -110,17 +122,19 @@ async def raised_stage(directory: Path, cases: Iterable[Case]) -> AsyncIterator[
         product = Product(directory, database_url=database.url)
         await stack.enter_async_context(product)
         admin = await stack.enter_async_context(open_admin(product.admin_url))
-        await _configure(admin, upstream.port, cases)
-        ports = {}
-        for face, plan in (await _plans(product)).items():
+        await _configure(admin, upstream.port, cases, edge_ttl)
+        envoys, ports = {}, {}
+        for face, plan in (await _plans(product, edge_cache=edge_ttl > 0)).items():
             log = directory / f"envoy-{face}.log"
             running = running_envoy(plan, log_file=log, concurrency=1, write=_without_early_strip)
-            envoy = await stack.enter_async_context(running)
-            ports[face] = await envoy.port()
-        yield Stage(database, upstream, admin, Cast(admin), ports)
+            envoys[face] = await stack.enter_async_context(running)
+            ports[face] = await envoys[face].port()
+        yield Stage(database, upstream, admin, Cast(admin), envoys, ports, edge_ttl)
 
 
-async def _configure(admin: AdminClient, upstream: int, cases: Iterable[Case]) -> None:
+async def _configure(
+    admin: AdminClient, upstream: int, cases: Iterable[Case], edge_ttl: int
+) -> None:
     await admin.send("PUT", "/services/web", {"host": HOST, "port": upstream})
     gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -128,21 +142,23 @@ async def _configure(admin: AdminClient, upstream: int, cases: Iterable[Case]) -
         async with gate:
             route = {"hosts": [f"{case['id']}.test"], "service": {"name": "web"}}
             await admin.send("PUT", f"/routes/{case['id']}", route)
-            for plugin in _plugins(case):
+            for plugin in _plugins(case, edge_ttl):
                 await admin.send("POST", f"/routes/{case['id']}/plugins", plugin)
 
     await asyncio.gather(*map(add, cases))
     await admin.send("PATCH", "/services/web?wait=applied", {})
 
 
-def _plugins(case: Case) -> Iterator[dict[str, Any]]:
+def _plugins(case: Case, edge_ttl: int) -> Iterator[dict[str, Any]]:
     for name, field in (("key-auth-enc", "config"), ("acl", "acl")):
-        if case[field]:
-            config = {option: fixed(value) for option, value in case[field].items()}
+        config = {option: fixed(value) for option, value in (case[field] or {}).items()}
+        if edge_ttl and field == "config":
+            config["edge_cache"] = {"ttl": edge_ttl}
+        if config:
             yield {"name": name, "config": config}
 
 
-async def _plans(product: Product) -> dict[str, EnvoyPlan]:
+async def _plans(product: Product, *, edge_cache: bool) -> dict[str, EnvoyPlan]:
     served = await fetch_gateway(product.admin_url)
     assert served.skipped == ()
     plan = EnvoyPlan(
@@ -152,6 +168,7 @@ async def _plans(product: Product) -> dict[str, EnvoyPlan]:
         upstreams=served.upstreams,
         routes=served.routes,
         secret_headers=served.key_names,
+        edge_cache=edge_cache,
     )
     return {GRPC: plan, HTTP: replace(plan, authsvc_http=product.authsvc_http)}
 
