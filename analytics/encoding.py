@@ -34,7 +34,11 @@ def encode_batch(events: Iterable[bytes], *, compress: bool) -> Payload:
 
 def compress_events(events: Iterable[bytes]) -> bytes:
     """Return the gzip'd JSON array of encoded events."""
-    return igzip.compress(b"[" + join_events(events) + b"]", _LEVEL)
+    members = [*events] or [b""]
+    # On the first and the last: brackets around what is joined would have megabytes copied twice.
+    members[0] = b"[" + members[0]
+    members[-1] += b"]"
+    return igzip.compress(join_events(members), _LEVEL)
 
 
 def open_payload(body: bytes, *, compress: bool) -> Payload:

@@ -77,7 +77,7 @@ def message_of(entries: list[HTTPAccessLogEntry]) -> bytes:
 
 
 def entry(number: int, caller: Caller) -> HTTPAccessLogEntry:
-    """Return a call of a consumer that an upstream answered: 1.2 KB, 14 and 8 headers."""
+    """Return a call of a consumer that an upstream answered: 1.3 KB, 14 and 8 headers."""
     request_id = f"{_ID}-0000-4000-8000-{number:012x}"
     return ParseDict(
         {

@@ -26,7 +26,7 @@ def show(
     reference: str,
 ) -> None:
     """Print the table; the columns marked ÷ compare with one contender."""
-    table = Table(title="Access log entries of 1.2 KB, one process on one core")
+    table = Table(title="Access log entries of 1.3 KB, one process on one core")
     table.add_column("contender")
     headings = ("messages", "entries/s", "÷", "CPU µs/entry", "÷", "RSS MB", "load CPU")
     for heading in (*headings, "MB, 100,000 waiting"):
