@@ -1,21 +1,12 @@
 """``tollkeeper run``."""
 
-import asyncio
-import os
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import get_args
 
 import click
-import structlog
-import uvloop
 
-from sidecar import logs
 from sidecar.control import Role
-from sidecar.settings import Settings, load, warnings
-from sidecar.stopping import Stop, signals
-
-_log = structlog.get_logger(__name__)
+from sidecar.plain_structlog import import_structlog
 
 _ALL = "all"
 _ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
@@ -35,34 +26,10 @@ def run(config: Path | None, role: str) -> None:
 
     SIGTERM and Ctrl-C drain it; a second one ends it at once.
     """
-    settings = load(config=config, environ=os.environ, opens_keys=role != "analytics")
-    logs.configure(settings.log, role="supervisor" if role == _ALL else role)
-    for warning in warnings(settings):
-        _log.warning("settings", problem=warning)
+    import_structlog()
+    from sidecar.cli.running import run_all, run_one  # noqa: PLC0415 - imports structlog
+
     if role == _ALL:
-        asyncio.run(_supervised(settings))
+        run_all(config)
     else:
-        if settings.authsvc.workers != 1:
-            _log.warning("authsvc.workers has no effect with --role")
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_alone(settings, _ROLES[role]))
-
-
-async def _supervised(settings: Settings) -> None:
-    from sidecar.product import run_product  # noqa: PLC0415 - heavy, and not for one role
-
-    stop = Stop()
-    await _until_asked(run_product(settings, stop), stop)
-
-
-async def _alone(settings: Settings, role: Role) -> None:
-    from sidecar.app import open_role  # noqa: PLC0415 - heavy, and not for the supervisor
-    from sidecar.single_role import run_role  # noqa: PLC0415
-
-    stop = Stop()
-    await _until_asked(run_role(role, settings, stop, open_role=open_role), stop)
-
-
-async def _until_asked(work: Coroutine[None, None, None], stop: Stop) -> None:
-    with signals(stop):
-        await stop.run(work)
+        run_one(config, _ROLES[role])
