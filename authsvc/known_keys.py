@@ -32,7 +32,7 @@ PAGE = 10_000  # keys: a few milliseconds of the database, a fraction of one of 
 DOUBTS = 64  # keys a second
 _DOUBT_SECONDS = 1.0
 _RETRY = 1.0  # seconds, after an outage
-_REST = 10  # times as long as loading took, so that it takes a tenth of the database at most
+_REST = 0.1  # seconds for each page that was loaded: some ten times what it took
 _END = 1 << 8 * PREFIX_BYTES
 
 _log = structlog.get_logger(__name__)
@@ -134,22 +134,23 @@ class KnownKeys:
             self._is_wanted.clear()
             if self._sealer.changes_index:
                 continue  # nothing would be believed; when that ends, everything is forgotten
-            began = self._monotonic()
-            await self._load()
+            pages = await self._load()
             # However often everything is forgotten, the database has others to serve.
-            await asyncio.sleep(self._rest * (self._monotonic() - began))
+            await asyncio.sleep(self._rest * pages)
 
-    async def _load(self) -> None:
+    async def _load(self) -> int:
+        """Load all, or what there is time for; return how many pages were read."""
         # From here on, changes are noted; what was written before is in what is read from now on.
         index = self._index = KeyIndex()
         self._index_key_id = self._sealer.index_key_id
-        start = 0
+        start = pages = 0
         while self._index is index and start < _END:
             try:
                 page = await self._listing.page(start, size=self._page)
             except StoreUnavailableError:
                 await asyncio.sleep(self._retry)
                 continue
+            pages += 1
             index.extend(page)
             start = page[-1] + 1 if len(page) == self._page else _END
             self._check_capacity(index)
@@ -157,6 +158,7 @@ class KnownKeys:
             self._is_complete = True
             self._metrics.indexed(len(index))
             _log.info("keys are known", keys=len(index))
+        return pages
 
     def _check_capacity(self, index: KeyIndex) -> None:
         if len(index) <= self._capacity or self._index is not index:

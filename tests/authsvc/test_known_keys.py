@@ -247,7 +247,6 @@ async def test_the_database_rests_between_two_loads() -> None:
     async with resting.known.loading():
         for _ in range(4):
             await eventually(lambda: resting.listing.waiting, "a page to be asked for")
-            resting.now += 1.0
             resting.listing.release()
         await resting.until_loaded()
         resting.known.forget()
