@@ -1,10 +1,12 @@
 """What the bench starts is gone afterwards, whatever happens."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bench import processes
 from bench.processes import (
     Command,
     cpu_seconds,
@@ -36,6 +38,15 @@ def test_contenders_run_until_the_block_ends_however_it_ends() -> None:
 
     assert len(pids) == 2
     assert not any(map(is_running, pids))
+
+
+def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_STOPPED_WITHIN", 0.1)
+
+    with started_together({"one": replace(IDLE, arguments=("stubborn",))}) as servers:
+        pid = servers["one"].pid
+
+    assert not is_running(pid)
 
 
 def test_one_that_does_not_start_ends_the_others() -> None:

@@ -7,6 +7,7 @@ from bench.request_log import Latencies, centiles, read_window, write_log
 # Sent after so many seconds, answered rightly, and after how many seconds.
 ROWS = [
     (99.5, True, 0.4),  # answered before
+    (99.8, True, 0.4),
     (99.9, True, 0.2),
     (100.5, True, 0.3),
     (101.5, True, 0.4),
@@ -18,7 +19,7 @@ def test_what_was_answered_in_the_time_counts_whenever_it_was_asked() -> None:
     window = read_window(write_log(ROWS).splitlines(), begin=100.0, end=102.0)
 
     assert window is not None
-    assert (window.answers, window.wrong) == (3, 0)
+    assert (window.answers, window.wrong) == (4, 0)
     assert window.latencies == Latencies(p50=0.3, p99=0.4, p999=0.4)
 
 

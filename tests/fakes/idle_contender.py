@@ -1,6 +1,10 @@
-"""What the bench can start and watch: it announces a port, and waits with a thread beside it."""
+"""What the bench can start and watch: it announces a port, and waits with a thread beside it.
+
+With an argument it goes on when its standard input has ended.
+"""
 
 import os
+import signal
 import sys
 import threading
 
@@ -11,6 +15,8 @@ def main() -> None:
     sys.stdout.write(f"{os.getpid()}\n")
     sys.stdout.flush()
     sys.stdin.read()
+    while sys.argv[1:]:
+        signal.pause()
 
 
 if __name__ == "__main__":
