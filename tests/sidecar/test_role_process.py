@@ -13,7 +13,7 @@ from sidecar.plain_structlog import import_structlog
 import_structlog()
 for name in ["sidecar.worker", "sidecar.app", *sys.argv[1].split()]:
     importlib.import_module(name)
-print(json.dumps(sorted(sys.modules)))
+print("modules", json.dumps(sorted(sys.modules)))
 """
 # As the one above, but it serves: what is imported late is there too.
 SERVING = """
@@ -42,7 +42,7 @@ async def serve():
         role="authsvc", worker=0, settings=settings, database_url=Secret("off"), root_key=None
     )
     async with open_role(spec, telemetry=Telemetry.alone(), declarations=Nothing()):
-        print(json.dumps(sorted(sys.modules)))
+        print("modules", json.dumps(sorted(sys.modules)))
 
 asyncio.run(serve())
 """
@@ -78,7 +78,9 @@ def modules(program: str, argument: str) -> set[str]:
     """Return the modules that a new process says it has."""
     command = [sys.executable, "-P", "-c", program, argument]
     out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
-    return set(json.loads(out.stdout))
+    # Beside it may stand what is logged.
+    [line] = [each for each in out.stdout.splitlines() if each.startswith("modules ")]
+    return set(json.loads(line.removeprefix("modules ")))
 
 
 @pytest.mark.parametrize("role", ROLES)
