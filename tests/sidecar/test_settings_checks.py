@@ -117,6 +117,10 @@ REFUSED: dict[str, tuple[Settings, str]] = {
         Settings(authsvc=Authsvc(default_plugin={"key_in_header": 1})),
         r"^authsvc.default_plugin.key_in_header: expected a boolean",
     ),
+    "a member of the plugin's record": (
+        Settings(authsvc=Authsvc(default_plugin={"edge_cache": {"ttl": 61, "can ary": 1}})),
+        r"^authsvc.default_plugin.edge_cache: \(something .*\): unknown field; ttl: value .* 60$",
+    ),
 }
 
 
@@ -144,6 +148,7 @@ ALLOWED: dict[str, Settings] = {
     "one worker on a unix socket": Settings(authsvc=Authsvc(grpc="unix:/run/x")),
     "workers on ports": Settings(authsvc=Authsvc(workers=0)),
     "no default plugin": Settings(authsvc=Authsvc(default_plugin=None)),
+    "an edge cache": Settings(authsvc=Authsvc(default_plugin={"edge_cache": {"ttl": 60}})),
 }
 
 
