@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -124,23 +125,27 @@ def await_request(scene: EdgeScene) -> CheckRequest:
 
 
 async def test_a_script_that_fails_leaves_the_answer_to_authsvc(
-    start_edge: StartEdge, monkeypatch: pytest.MonkeyPatch
+    start_edge: StartEdge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = edge_cache._script
     monkeypatch.setattr(
         edge_cache,
         "_script",
         # It breaks on a hit, after all was done to the request but the mark.
-        lambda plan: whole(plan).replace('metadata:set(OWN, "hit", true)', "error()"),
+        lambda plan: whole(plan).replace('metadata:set(OWN, "hit", true)', "removed.x.y = 1"),
     )
     scene = await start_edge()
+    key = b"the-secret-key"
+    scene.keys.known[key] = an_identity(3)
 
-    asked = [await scene.ask("GET /", KEY) for _ in range(4)]
+    asked = [await scene.ask("GET /", f"apikey: {key.decode()}") for _ in range(4)]
     refused = await scene.ask("GET /", "apikey: K3")
 
     assert {(each.checks, each.response.status) for each in asked} == {(1, 200)}
     assert refused.response.status == 401
-    assert "lua.errors: 0" not in (await scene.gateway.envoy.ask("/stats?filter=lua.errors"))[1]
+    logged = (tmp_path / "envoy.log").read_bytes()
+    assert b"script log" in logged
+    assert key not in logged
 
 
 async def test_no_key_is_in_what_is_logged(start_edge: StartEdge) -> None:
