@@ -111,6 +111,12 @@ def window_of(log: Path) -> Window:
     return window
 
 
+def answers_in(log: Path) -> int:
+    """Return how many answers a log tells of."""
+    with log.open() as lines:
+        return sum(1 for _ in lines)
+
+
 def rate_of(log: Path) -> float:
     """Return how many answers a second a log tells of."""
     with log.open() as lines:

@@ -20,7 +20,7 @@ import msgspec
 
 from authsvc.root_key import RootKey
 from bench.key_population import populate
-from bench.key_worker import WITHIN, Plan, Subject, page_of, rate_of, window_of
+from bench.key_worker import WITHIN, Plan, Subject, answers_in, page_of, rate_of, window_of
 from bench.machine import Machine, look_at_machine
 from bench.processes import SERVER_CORE, cores_of, cpu_seconds, move
 from bench.worker_memory import Memory, running, worker_of
@@ -41,6 +41,7 @@ class Round(msgspec.Struct, frozen=True):
     p50_ms: float
     p99_ms: float
     flood_per_second: float
+    cpu_us_per_check: float  # of the worker, the flood's checks included
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -146,22 +147,21 @@ def flood(subject: Subject) -> tuple[float, float, int]:
     burnt = cpu_seconds(subject.pid) - cpu
     time.sleep(_COUNTED_WITHIN)
     asked = subject.lookups()["miss"] - before["miss"]
-    with log.open() as lines:
-        answers = sum(1 for _ in lines)
-    return rate_of(log), burnt / answers * 1e6, int(asked)
+    return rate_of(log), burnt / answers_in(log) * 1e6, int(asked)
 
 
 def play(subject: Subject, scene: str) -> Round:
     """Load the worker with known keys, alone or beside something."""
     flags = {ALONE: None, BESIDE_KNOWN: (), BESIDE_UNKNOWN: ("--unknown",)}[scene]
     timed = ("--seconds", str(subject.plan.seconds))
-    flooded = 0.0
+    flooded, answers, cpu = 0.0, 0, cpu_seconds(subject.pid)
     if flags is None:
         log = subject.load("known", *timed)
     else:
         with subject.loaded("beside", *flags) as beside:
             log = subject.load("known", *timed)
-        flooded = rate_of(beside)
+        flooded, answers = rate_of(beside), answers_in(beside)
+    burnt = cpu_seconds(subject.pid) - cpu
     window = window_of(log)
     return Round(
         scene=scene,
@@ -169,6 +169,7 @@ def play(subject: Subject, scene: str) -> Round:
         p50_ms=window.latencies.p50 * 1e3,
         p99_ms=window.latencies.p99 * 1e3,
         flood_per_second=flooded,
+        cpu_us_per_check=burnt / (answers + answers_in(log)) * 1e6,
     )
 
 
@@ -180,10 +181,12 @@ def show(findings: Findings) -> None:
         rounds = [each for each in findings.rounds if each.scene == scene]
         rate = median(each.answers_per_second for each in rounds)
         flooded = median(each.flood_per_second for each in rounds)
+        cpu = median(each.cpu_us_per_check for each in rounds)
         p99 = findings.p99(scene)
         say(
             f"known keys {scene}",
-            f"{rate:,.0f} a second, p99 {p99:.2f} ms, {p99 / alone:.2f} of alone"
+            f"{rate:,.0f} a second at {cpu:.0f} us of CPU, p99 {p99:.2f} ms,"
+            f" {p99 / alone:.2f} of alone"
             + (f"; beside them {flooded:,.0f} a second" if flooded else ""),
         )
     harm = findings.p99(BESIDE_UNKNOWN) / findings.p99(BESIDE_KNOWN)
