@@ -51,7 +51,7 @@ _QUERY_START = re.compile(r"([?#])")
 # ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
 _PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
 
-# What becomes of a header.
+# What becomes of a header; only the first is false.
 _SHOWN, _MASKED, _REMOVED = range(3)
 
 
@@ -117,7 +117,7 @@ class Masking:
             for name, value in headers.items():
                 if "?" in value or "#" in value or "@" in value:
                     shown[name] = self.url(value)
-        for name in [name for name in headers if fates[name] != _SHOWN]:
+        for name in [name for name in headers if fates[name]]:  # not _SHOWN
             if fates[name] == _MASKED:
                 shown[name] = MASK
             else:
