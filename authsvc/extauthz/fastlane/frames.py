@@ -35,7 +35,6 @@ LARGEST_FRAME: Final = 0x5
 MAX_HEADER_LIST_SIZE: Final = 0x6
 
 HEADER: Final = Struct(">BHBBI")  # length in two parts, type, flags, stream
-SHORT_HEADER: Final = Struct(">BHHI")  # the same, with type and flags as one number
 _SETTING: Final = Struct(">HI")
 _NUMBER: Final = Struct(">I")
 _TWO_NUMBERS: Final = Struct(">II")
