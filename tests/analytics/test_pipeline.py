@@ -3,6 +3,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from analytics import pipeline as pipeline_module
+from analytics.codec import PORTION
 from analytics.config_fields import parse_moesif_config
 from analytics.event import Event
 from analytics.instruction_book import InstructionBook
@@ -80,6 +81,19 @@ async def test_what_is_no_event_is_counted(metrics: CountingMetrics) -> None:
         SkipReason.NO_REQUEST: 1,
     }
     assert metrics.drops == {DropReason.MALFORMED: 1}
+
+
+async def test_a_message_rests_between_its_portions_only(metrics: CountingMetrics) -> None:
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector)], credential_names=[])
+        stream = it.open_stream()
+        assert not list(stream.portions(message(entry(), node="envoy-1")))
+        assert not list(stream.portions(b"\xff"))
+        rests = stream.portions(message(*(entry() for _ in range(2 * PORTION + 1))))
+        seen = [metrics.entries for _ in rests]
+    assert seen == [2 + PORTION, 2 + 2 * PORTION]
+    assert metrics.entries == 2 + 2 * PORTION + 1
+    assert {event["metadata"]["node"] for event in collector.events} == {"envoy-1"}
 
 
 async def test_entries_wait_for_the_first_configuration(metrics: CountingMetrics) -> None:
