@@ -68,6 +68,7 @@ class KnownKeys:
         self._is_complete = False
         self._is_wanted = asyncio.Event()
         self._has_complained = False
+        self._is_away = False
         self._doubted: set[bytes] = set()
         self._doubted_since = float("-inf")
 
@@ -147,9 +148,13 @@ class KnownKeys:
         while self._index is index and start < _END:
             try:
                 page = await self._listing.page(start, size=self._page)
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                if not self._is_away:  # once, not with every try
+                    _log.warning("keys not listed; asking for each until they are", why=str(error))
+                self._is_away = True
                 await asyncio.sleep(self._retry)
                 continue
+            self._is_away = False
             pages += 1
             index.extend(page)
             start = page[-1] + 1 if len(page) == self._page else _END

@@ -176,6 +176,17 @@ async def test_loading_goes_on_where_an_outage_stopped_it(bench: Bench) -> None:
         assert not any(bench.excludes(key) for key in KEYS)
 
 
+async def test_of_an_outage_while_loading_one_line_is_logged(bench: Bench) -> None:
+    bench.listing.held = True
+    with capture_logs() as logged:
+        async with bench.known.loading():
+            for _ in range(3):
+                await eventually(lambda: bench.listing.waiting, "a page to be asked for")
+                bench.listing.release(failure=StoreUnavailableError("away"))
+            await eventually(lambda: bench.listing.waiting, "a page to be asked for")
+    assert [(line["log_level"], line["why"]) for line in logged] == [("warning", "away")]
+
+
 async def test_while_an_index_key_gives_way_to_another_nothing_is_excluded(bench: Bench) -> None:
     async with bench.loaded():
         bench.sealer.adopt(sealer_of(b"\x02", key_id="index001", others=(b"\x03",)))
