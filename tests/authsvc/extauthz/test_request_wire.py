@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from authsvc.extauthz.header_shapes import HeaderShapes
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
-from tests.fakes.wire_messages import Field, change, changes, envoys_message
+from tests.fakes.wire_messages import (
+    Field,
+    Message,
+    change,
+    changes,
+    envoys_message,
+    message,
+)
 from tests.fakes.wire_oracle import a_wire, read
 
 # It reads all examples of a test: what it remembers of one must not change what it sees in another.
@@ -112,11 +119,11 @@ def test_of_what_is_broken_the_same_is_read(
 def test_however_a_message_is_written_the_same_is_read(
     raw: bool, changed: list[tuple[int, int, int, object]]
 ) -> None:
-    message = envoys_message(raw=raw)
+    changing = envoys_message(raw=raw)
     for each in changed:
-        change(message, *each)
-    read(WIRE, message.write())
-    read(a_wire(), message.write())
+        change(changing, *each)
+    read(WIRE, changing.write())
+    read(a_wire(), changing.write())
 
 
 @pytest.mark.parametrize("raw", [True, False], ids=["header_map", "headers"])
@@ -146,6 +153,9 @@ LEFT_TO_PROTOBUF = {
         [("api-key", b"good"), ("api-\u212aey", b"good")]
     ),
     "a transaction id": envoys_request([*KEYED, ("X-Moesif-Transaction-Id", b"1")]),
+    "a transaction id and no key": envoys_request([("X-Moesif-Transaction-Id", b"1")]),
+    "an empty key and another": envoys_request([("api-key", b""), ("api_key", b"good")]),
+    "a long key": envoys_request([("api-key", b"k" * 200)]),
     "a path that is not ASCII": envoys_request(KEYED, path="/\u00e9"),
     "a body": envoys_request(KEYED),
     "no path": envoys_request(KEYED, path=""),
@@ -158,6 +168,75 @@ LEFT_TO_PROTOBUF["a body"].attributes.request.http.raw_body = b"api-key: good"
 @pytest.mark.parametrize("request_", LEFT_TO_PROTOBUF.values(), ids=LEFT_TO_PROTOBUF)
 def test_some_is_left_to_protobuf(request_: CheckRequest) -> None:
     assert read(WIRE, request_.SerializeToString()) is None
+
+
+def cut(raw_value: bytes, missing: int) -> bytes:
+    """Return a message that ends within its last header, with the right length for all of it."""
+    http = message((0x12, b"GET"), (0x22, b"/"), (0x2A, b"host"))
+    http.fields.append(Field(0x6A, message((0x0A, message((0x0A, b"api-key"), (0x1A, raw_value))))))
+    attributes = message((0x22, message((0x12, http)))).write()[:-missing]
+    return Field(0x0A, attributes).write()
+
+
+def with_two_byte_length(attributes: bytes) -> bytes:
+    """Return a message whose length is said in two bytes of three that it takes."""
+    size = len(attributes)
+    return bytes((0x0A, size & 0x7F | 0x80, size >> 7)) + attributes
+
+
+def keyed(*header: tuple[int, bytes], idle: tuple[int, int] = (0, 0)) -> bytes:
+    """Return a message with a header of these fields, with idle bytes in the lengths of both."""
+    whole = envoys_message(raw=True)
+    inner = message(*header)
+    for each in inner.fields:
+        assert isinstance(each, Field)
+        each.idle = idle[1] if each.tag == 0x1A else 0
+    at = Field(0x6A, Message([Field(0x0A, inner, idle[0])]))
+    http = next(each for each in whole.messages() if len(each.fields) == 7)
+    http.fields[-1] = at
+    return whole.write()
+
+
+def with_both() -> bytes:
+    """Return a message with headers in both forms."""
+    whole, other = envoys_message(raw=False), envoys_message(raw=True)
+    [mapped] = [each for each in whole.messages() if len(each.fields) > 7]
+    [raw] = [each for each in other.messages() if len(each.fields) == 7]
+    mapped.fields.append(raw.fields[-1])
+    return whole.write()
+
+
+def without_method() -> bytes:
+    """Return a message with a method that has nothing in it."""
+    whole = envoys_message(raw=True)
+    [http] = [each for each in whole.messages() if len(each.fields) == 7]
+    http.fields[1] = Field(0x12, b"")
+    return whole.write()
+
+
+NAME = (0x0A, b"api-key")
+USUAL = envoys_message(raw=True).write()
+STRANGE = {
+    "more after it": USUAL + Field(0x52, b"\x0a\x07service\x12\x01s").write(),
+    "an end within a header": cut(b"good" * 5, 3),
+    "a length in two bytes of three": with_two_byte_length(
+        # The request itself is short enough for two.
+        envoys_request([*KEYED, ("a", b"a" * 15_800)], principal="p" * 700).SerializeToString()[4:]
+    ),
+    "both forms of headers": with_both(),
+    "an empty method": without_method(),
+    "an idle byte in a header": keyed(NAME, (0x1A, b"good"), idle=(1, 0)),
+    "an idle byte in a value": keyed(NAME, (0x1A, b"good"), idle=(0, 1)),
+    "a value in place of a name": keyed((0x12, b"api-key"), (0x1A, b"good")),
+    "an empty value": keyed(NAME, (0x1A, b"")),
+    "text": keyed(NAME, (0x12, b"good")),
+    "a name again": keyed(NAME, (0x0A, b"accept")),
+}
+
+
+@pytest.mark.parametrize("payload", STRANGE.values(), ids=STRANGE)
+def test_what_envoy_does_not_write_is_left_to_protobuf(payload: bytes) -> None:
+    assert read(WIRE, payload) is None
 
 
 def test_a_key_within_a_value_is_no_key() -> None:
