@@ -286,6 +286,37 @@ def test_a_policy_that_changed_applies_at_once(prepared: World) -> None:
     assert not prepared.ask(GOOD)
 
 
+def test_under_another_policy_an_answer_is_prepared_anew(prepared: World) -> None:
+    prepared.authenticator.policies = book(KeyAuthConfig(hide_credentials=True))
+    payload = GOOD.SerializeToString()
+    assert not prepared.prepared.find(payload)
+
+    assert prepared.ask(GOOD) == prepared.whole_way(GOOD)
+
+    assert prepared.prepared.find(payload) == prepared.whole_way(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/?apikey=good"), ("GET", "/?a&%61pikey"), ("OPTIONS", "/")],
+    ids=["a query to hide", "spelled otherwise", "a preflight"],
+)
+def test_what_says_more_than_its_key_does_not_get_the_answer_that_is_ready(
+    method: str, path: str
+) -> None:
+    world = World(KeyAuthConfig(hide_credentials=True, run_on_preflight=False))
+    assert world.ask(GOOD)
+    more = check_request(
+        method=method, path=path, headers=[("apikey", b"good")], host="example.com"
+    )
+
+    assert not world.ready(more)
+    assert world.prepared.find(more.SerializeToString()) == b""
+    assert world.ready(
+        check_request(path="/?b=1", headers=[("apikey", b"good")], host="example.com")
+    )
+
+
 def test_a_request_that_is_governed_is_not_answered_unasked(prepared: World) -> None:
     class Rules:
         def governs(self, route: str | None, service: str | None) -> bool:
