@@ -91,6 +91,23 @@ async def test_what_is_no_lease_changes_nothing(start_edge: StartEdge, name: str
     assert {(each.checks, each.response.status) for each in asked} == {(1, 200)}
 
 
+@pytest.mark.parametrize("name", ["authority", "route", "service", "reason"])
+async def test_what_was_said_of_another_request_is_not_kept(
+    start_edge: StartEdge, name: str
+) -> None:
+    scene = await start_edge()
+    answer = scene.gateway.checks.answer
+
+    def other(request: CheckRequest) -> CheckResponse:
+        response = answer(request)
+        response.dynamic_metadata.update({name: "other"})
+        return response
+
+    scene.gateway.checks.answer = other
+
+    assert await scene.checks("GET /", KEY) == ASKED_EACH_TIME
+
+
 async def test_a_denial_is_never_kept_whatever_it_says(start_edge: StartEdge) -> None:
     scene = await start_edge()
     lease = dict(checked_by(scene, await_request(scene)).dynamic_metadata.items())["edge_cache"]
