@@ -30,16 +30,18 @@ class BlindIndex:
         if len(index_key) != DIGEST_LENGTH:
             raise ValueError("an index key has 32 bytes")
         block = index_key.ljust(_BLOCK_LENGTH, b"\0")
-        # HMAC by its two hashes, the first of them begun once: half the time of copying what
-        # hmac.new returns, a third of hmac.digest's.
+        # HMAC by its two hashes, both begun once: half the time of copying what hmac.new returns,
+        # a third of hmac.digest's.
         self._inner = sha256(block.translate(_INNER) + _DOMAIN)
-        self._outer = block.translate(_OUTER)
+        self._outer = sha256(block.translate(_OUTER))
 
     def digest(self, key: bytes) -> bytes:
         """Return the 32-byte digest of a key's exact bytes."""
         inner = self._inner.copy()
         inner.update(key)
-        return sha256(self._outer + inner.digest()).digest()
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
 
     def __repr__(self) -> str:
         return "BlindIndex('***')"

@@ -96,9 +96,13 @@ def only_message(body: bytes, *, max_size: int) -> bytes:
     Raises:
         CallError: It is none, or more than one, or compressed, or too large.
     """
-    if len(body) < PREFIX:
+    size = len(body) - PREFIX
+    if size < 0:
         raise CallError(Status.INTERNAL, "a call without a message")
-    if message_size(body, max_size=max_size) != len(body) - PREFIX:
+    # Byte by byte: compiled, that is a tenth of what `struct` takes.
+    said = body[1] << 24 | body[2] << 16 | body[3] << 8 | body[4]
+    if body[0] or said != size or size > max_size:
+        message_size(body, max_size=max_size)
         raise CallError(Status.INTERNAL, "a call with less or more than one message")
     return body[PREFIX:]
 
