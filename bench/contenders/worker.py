@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -37,6 +38,8 @@ _FACES = {
     "fastlane": "authsvc.extauthz.fastlane.face",
     "http": "authsvc.extauthz.http",
 }
+# When it ends, nobody asks any more who would have to be told before.
+_AT_THE_END = {name: {"drain_seconds": 0.0} for name in ("grpcio", "fastlane")}
 _ENGINE = "authsvc.extauthz.fastlane.connection"
 _CONFIG = {"hide_credentials": True}
 _CACHED = {"edge_cache": {"enabled": True}}
@@ -81,7 +84,7 @@ async def serve(name: str, options: Sequence[str]) -> None:
     configure(Log(level="warning"), role="authsvc", stream=sys.stderr)
     if "compiled" in options and not str(import_module(_ENGINE).__file__).endswith(".so"):
         raise SystemExit("the fast lane here is not compiled")
-    face = import_module(_FACES[name]).serve
+    face = partial(import_module(_FACES[name]).serve, **_AT_THE_END.get(name, {}))
     database = MemoryDatabase()
     sealer = Sealer(
         keyring=Keyring({"benchkey": generate_key()}, active="benchkey"),
