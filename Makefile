@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # A name no other environment variable of yours is likely to carry.
 ARGS   ?=
 
-.PHONY: demo test lint proto compiled bench lock clean
+.PHONY: demo test lint proto compiled test-compiled bench lock clean
 
 demo: $(VENV)/.demo ## The whole product on this machine; ARGS="--envoy-port 9000" passes flags on
 	exec $(BIN)/tollkeeper demo $(ARGS)
@@ -31,10 +31,13 @@ compiled: $(VENV)/.dev ## The product with its hot path compiled, in build/compi
 	rm -rf build/compiled
 	mv build/compiled.new build/compiled
 
+test-compiled: $(VENV)/.dev ## A compiled build, and the suites of the hot path on it (a part of `make test`)
+	$(BIN)/pytest tests/test_compiled_build.py
+
 bench: $(VENV)/.dev ## Measure; prints tables, draws a plot (see bench/README.md)
 	@$(BIN)/python -m bench.compiled || $(MAKE) compiled || echo "going on without the compiled build"
 	@status=0; for each in $(BENCHES); do $(BIN)/python -m $$each || status=1; done; exit $$status
-BENCHES := "bench $(ARGS)" "bench.analytics $(ARGS)" "bench.keys $(ARGS)" bench.governance
+BENCHES := "bench $(ARGS)" "bench.analytics $(ARGS)" "bench.keys $(ARGS)" bench.governance "bench.instructions $(ARGS)"
 
 lock: $(VENV)/.dev ## Lock all dependencies again, with hashes
 	$(BIN)/pip install -q uv
@@ -43,7 +46,7 @@ lock: $(VENV)/.dev ## Lock all dependencies again, with hashes
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -q
 
 clean: ## Remove what the commands above made (not ./var, your data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
