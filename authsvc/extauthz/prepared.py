@@ -5,6 +5,7 @@ transaction id apart, or None. It holds for the identity and the policy that it 
 they are in memory now: what the change log revokes is not answered any more.
 """
 
+from enum import Enum
 from typing import Final
 
 from authsvc.answer import Allowed, Answer
@@ -22,10 +23,20 @@ from authsvc.request import Request
 CAPACITY: Final = 16_384  # answers, of about a kilobyte each
 
 _MOST_TERMS: Final = 10_000
-_NOT_READY: Final = b""
 
 _Names = tuple[str | None, str | None]  # route, service
 _Place = tuple[str, bytes, Terms]  # credential, host, what applies
+
+
+class Unready(Enum):
+    """Why no answer to a request is ready; false, as what is not there."""
+
+    UNREAD = "not as Envoy usually writes it: to be read by other means, for find_for"
+    STRANGER = "nobody in memory may use its key"
+    OTHER = "its answer depends on more, or was not given yet"
+
+    def __bool__(self) -> bool:
+        return False
 
 
 class PreparedAnswers:
@@ -39,23 +50,19 @@ class PreparedAnswers:
         self._terms: dict[_Names, Terms] = {}
         self._wire = RequestWire(terms_of=self._terms_named_by, are_peers=are_peers)
 
-    def find(self, payload: bytes) -> bytes | None:
-        """Return the answer to a CheckRequest that allows it.
-
-        Empty if none is ready; None if the request is not as Envoy usually writes it, so that it
-        has to be read by other means, for ``find_for``.
-        """
+    def find(self, payload: bytes) -> bytes | Unready:
+        """Return the answer to a CheckRequest that allows it, or why none is ready."""
         if self._authenticator.policies is not self._book:
             self._turn_over()
         asked = self._wire.read(payload)
         if asked is None:
-            return None
+            return Unready.UNREAD
         terms, method, path, host, value = asked
         recipe = terms.recipe
         key = key_in(value)
         if recipe is None or key is None or not is_plain(method, path, recipe):
-            return _NOT_READY
-        return self._find(terms, host, key) or _NOT_READY
+            return Unready.OTHER
+        return self._find(terms, host, key)
 
     def find_for(self, request: Request) -> bytes | None:
         """Return the answer to a request that allows it, if it is ready."""
@@ -63,7 +70,8 @@ class PreparedAnswers:
             self._turn_over()
         terms = self._terms_of(request.route, request.service)
         key = key_of(request, terms.recipe) if terms.recipe is not None else None
-        return None if key is None else self._find(terms, _host(request), key)
+        found = self._find(terms, _host(request), key) if key is not None else None
+        return found if isinstance(found, bytes) else None
 
     def offer(self, request: Request, decision: Decision, answer: Answer, reply: bytes) -> None:
         """Keep an answer that was just given, if all that says the same may have it again.
@@ -94,13 +102,15 @@ class PreparedAnswers:
         place = (identity.credential_id, _host(request), terms)
         self._answers.put(place, _Answer(identity, parts))
 
-    def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | None:
+    def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | Unready:
         identity = self._authenticator.peek(ApiKey(key))
-        if identity is None or identity.credential_id is None:
-            return None
+        if identity is None:
+            return Unready.STRANGER
+        if identity.credential_id is None:
+            return Unready.OTHER
         known = self._answers.get((identity.credential_id, host, terms))
         if known is None or known.identity is not identity or self._may_govern(terms):
-            return None
+            return Unready.OTHER
         if len(known.parts) == 1:
             return known.parts[0]
         return self._authenticator.annotator.new_transaction_id().encode().join(known.parts)
