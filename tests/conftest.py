@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,9 @@ from tests.fakes.postgres import PostgresServer, running_postgres
 # How long an example takes says nothing here: other programs share the machine.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+# Whoever runs the tests in the background may have Ctrl-C ignored, and programs inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
