@@ -188,7 +188,8 @@ class RevocationMachine(RuleBasedStateMachine):
     def judge_one(self, asked: Asked, decision: Decision, *, failed: bool) -> None:
         facts = self.world.facts(asked.key, asked.oldest)
         if isinstance(decision, Unavailable):
-            assert asked.cut or failed
+            # Cut now: a question that waited for others to be answered is asked only then.
+            assert asked.cut or self.worker.link.cut or failed
         elif isinstance(decision, Allow):
             assert _told(decision) in [
                 fact for fact in facts if fact and fact.is_alive(self.world.now)
