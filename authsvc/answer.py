@@ -56,12 +56,6 @@ async def check(request: Request, authenticator: Authenticator) -> Answer:
     return answer_to(await authenticator.decide(request), request, authenticator)
 
 
-def check_now(request: Request, authenticator: Authenticator) -> Answer | None:
-    """Return what ``check`` returns, or None if that takes the store."""
-    decision = authenticator.decide_now(request)
-    return None if decision is None else answer_to(decision, request, authenticator)
-
-
 def answer_to(decision: Decision, request: Request, authenticator: Authenticator) -> Answer:
     """Return the answer to a request that was decided about, with all that goes with it."""
     annotation = authenticator.annotate(request, decision)

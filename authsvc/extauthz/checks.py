@@ -48,7 +48,16 @@ class Checks:
 
     async def check(self, payload: bytes) -> bytes:
         """Return the CheckResponse to a CheckRequest, whatever happens; nothing is prepared."""
-        return await self._check(payload, time.perf_counter())
+        started = time.perf_counter()
+        try:
+            request = decode(payload)
+            decision = await self._authenticator.decide(request)
+            decided = answer_to(decision, request, self._authenticator)
+            reply = encode(decided)
+        except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
+            decided, reply = _fault(error)
+        self._count(decided, started)
+        return reply
 
     def answer(self, payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         """Return what ``check`` returns, or what to await for it.
@@ -56,19 +65,22 @@ class Checks:
         That is so where it takes the store, and where many ask at once with keys that are not in
         memory: answers that are ready go first.
         """
-        started = time.perf_counter()
+        return self._answer(payload, time.perf_counter(), may_wait=True)
+
+    def _answer(
+        self, payload: bytes, started: float, *, may_wait: bool
+    ) -> bytes | Coroutine[Any, Any, bytes]:
         try:
-            ready = self._prepared.find(payload)
+            ready: bytes | Unready | None = self._prepared.find(payload)
+            if ready is Unready.STRANGER and may_wait and not self._strangers.take():
+                return self._wait(payload, started)
+            if not isinstance(ready, bytes):
+                request = decode(payload)
+                if ready is Unready.UNREAD:
+                    ready = self._prepared.find_for(request)
             if isinstance(ready, bytes):
                 self._hits.add(time.perf_counter() - started)
                 return ready
-            if ready is Unready.STRANGER and not self._strangers.take():
-                return self._wait(payload, started)
-            request = decode(payload)
-            other = self._prepared.find_for(request) if ready is Unready.UNREAD else None
-            if other is not None:
-                self._hits.add(time.perf_counter() - started)
-                return other
             decision = self._authenticator.decide_now(request)
             if decision is None:
                 return self._ask(request, started)
@@ -81,20 +93,10 @@ class Checks:
         return reply
 
     async def _wait(self, payload: bytes, started: float) -> bytes:
-        """Return the CheckResponse when it is its turn."""
+        """Return the CheckResponse when it is its turn, as if it were asked for only then."""
         await self._strangers.wait()
-        return await self._check(payload, started)
-
-    async def _check(self, payload: bytes, started: float) -> bytes:
-        try:
-            request = decode(payload)
-            decision = await self._authenticator.decide(request)
-            decided = answer_to(decision, request, self._authenticator)
-            reply = encode(decided)
-        except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
-            decided, reply = _fault(error)
-        self._count(decided, started)
-        return reply
+        answer = self._answer(payload, started, may_wait=False)
+        return answer if isinstance(answer, bytes) else await answer
 
     async def _ask(self, request: Request, started: float) -> bytes:
         """Return the CheckResponse to what memory does not know enough of."""

@@ -6,12 +6,13 @@ from urllib.parse import unquote
 
 import pytest
 
-from authsvc.answer import Allowed, check_now
+from authsvc.answer import Allowed
 from authsvc.edge_cache import FIELD
 from authsvc.identity_headers import IDENTITY_HEADERS
 from authsvc.policy import KeyAuthConfig
 from authsvc.request import Request
 from authsvc.store import KnownConsumer
+from tests.fakes.answers import check_now
 from tests.fakes.edge_scene import Keys, an_authenticator, an_identity
 from tests.fakes.entities import a_consumer, a_plugin
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from authsvc.annotation_rules import AnnotationRules
-from authsvc.answer import answer, check_now
+from authsvc.answer import answer
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
 from authsvc.decision import Deny, DenyReason, Identity
@@ -16,6 +16,7 @@ from authsvc.extauthz.response_wire import encode
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.store import KnownConsumer
 from tests.clients.raw_http import Response, exchange
+from tests.fakes.answers import check_now
 from tests.fakes.entities import a_consumer
 from tests.fakes.gateway import Gateway
 from tests.fakes.upstream import Sighting, Upstream

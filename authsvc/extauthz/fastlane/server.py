@@ -110,7 +110,6 @@ class Session(asyncio.Protocol):
     def __init__(
         self, methods: Methods, *, limits: Limits, changed: Callable[..., None], endings: Endings
     ) -> None:
-        self._methods = methods
         self._endings = endings
         self._patience = limits.request_seconds
         self._changed = changed

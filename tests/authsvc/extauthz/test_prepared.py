@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from authsvc.annotation_rules import AnnotationRules, IdSource
 from authsvc.answer import answer as answer_of
-from authsvc.answer import answer_to, check_now
+from authsvc.answer import answer_to
 from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
 from authsvc.decision import Deny, DenyReason, Identity
@@ -21,6 +21,7 @@ from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.resolver import NotInMemoryError
 from authsvc.store import KnownConsumer
+from tests.fakes.answers import check_now
 from tests.fakes.check_requests import check_request
 from tests.fakes.entities import a_consumer
 
