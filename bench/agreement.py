@@ -93,7 +93,7 @@ async def compare_http(server: Server) -> None:
         raise DisagreementError(f"{server.name} answers {status} {told}, not 200 {expected}")
 
 
-async def compare_gateway(name: str, port: int, tells: Sequence[str]) -> None:
+async def compare_gateway(name: str, port: int, *, tells: Sequence[str], refuses: bool) -> None:
     """Ask an Envoy with the first caller's key, and with one that nobody has.
 
     Args:
@@ -101,6 +101,7 @@ async def compare_gateway(name: str, port: int, tells: Sequence[str]) -> None:
         port: Where it listens.
         tells: The headers in which the upstream gets to know who calls; without any, nothing is
             checked. Where there are some, the key has to be hidden from it.
+        refuses: Whether it has to refuse a key that nobody has, or to let that through.
 
     Raises:
         DisagreementError: It lets through what it should not, or tells something else.
@@ -115,7 +116,7 @@ async def compare_gateway(name: str, port: int, tells: Sequence[str]) -> None:
         if status != 200 or seen != expected:
             raise DisagreementError(f"{name}: the upstream sees {status} {seen}, not {expected}")
     refused, _ = await _get(port, PATH, headers_with(_UNKNOWN_KEY))
-    if refused != (401 if tells else 200):
+    if refused != (401 if refuses else 200):
         raise DisagreementError(f"{name}: a key that nobody has is answered with {refused}")
 
 

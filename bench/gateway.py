@@ -64,7 +64,8 @@ async def gateway_scenes(
     }
     async with running_together(specimens, folder=folder) as envoys:
         for (name, _), envoy in envoys.items():
-            await compare_gateway(name, envoy.port, GATEWAYS[name].tells)
+            gateway = GATEWAYS[name]
+            await compare_gateway(name, envoy.port, tells=gateway.tells, refuses=gateway.refuses)
         yield [_scene(setup, envoys, servers) for setup in setups]
 
 

@@ -13,6 +13,7 @@ from bench.gateway import ALL_SETUPS, MANY, SINGLE, Setup
 from bench.machine import Machine
 from bench.roster import (
     API_KEY_AUTH,
+    BARE,
     COMPILED,
     EDGE_CACHE,
     FAST_LANE,
@@ -30,6 +31,7 @@ _COLOURS = {
     API_KEY_AUTH: "#a6a6a6",
     PLAIN: "#595959",
     FLOOR: "#808080",
+    BARE: "#404040",
     GRPCIO: "#56b4e9",
     HTTP: "#cc79a7",
     FAST_LANE: "#e69f00",

@@ -16,6 +16,7 @@ HTTP = "tollkeeper, HTTP"
 FAST_LANE = "tollkeeper, fast lane"
 COMPILED = "tollkeeper, fast lane compiled"
 FLOOR = "floor of grpc.aio (constant answer)"
+BARE = "floor of the hop (constant answer)"
 EDGE_CACHE = "tollkeeper, edge cache"
 NO_FILTER = "Envoy without a filter"
 API_KEY_AUTH = "Envoy's own api_key_auth"
@@ -49,12 +50,14 @@ class Contender:
 class Gateway:
     """An Envoy: whom it asks (a contender's name, or nobody), and its configuration.
 
-    ``tells``: the headers in which the upstream gets to know who calls.
+    ``tells``: the headers in which the upstream gets to know who calls. ``refuses``: who is not
+    known.
     """
 
     asks: str | None
     write: Callable[[EnvoyPlan], str] = envoys.as_planned
     tells: tuple[str, ...] = IDENTITY
+    refuses: bool = True
 
 
 CONTENDERS: Mapping[str, Contender] = {
@@ -65,10 +68,11 @@ CONTENDERS: Mapping[str, Contender] = {
     COMPILED: Contender(Command(_OURS, ("fastlane", "compiled")), is_compiled=True),
     EDGE_CACHE: Contender(Command(_OURS, ("fastlane", "edge-cache")), is_alone=False),
     FLOOR: Contender(Command("bench.contenders.floor"), is_constant=True),
+    BARE: Contender(Command("bench.contenders.bare"), is_constant=True),
 }
 
 GATEWAYS: Mapping[str, Gateway] = {
-    NO_FILTER: Gateway(None, envoys.without_filter, tells=()),
+    NO_FILTER: Gateway(None, envoys.without_filter, tells=(), refuses=False),
     API_KEY_AUTH: Gateway(None, envoys.with_api_key_auth, tells=(CONSUMER_USERNAME,)),
     PLAIN: Gateway(PLAIN),
     GRPCIO: Gateway(GRPCIO),
@@ -76,4 +80,5 @@ GATEWAYS: Mapping[str, Gateway] = {
     FAST_LANE: Gateway(FAST_LANE),
     COMPILED: Gateway(COMPILED),
     EDGE_CACHE: Gateway(EDGE_CACHE, envoys.with_edge_cache),
+    BARE: Gateway(BARE, refuses=False),
 }

@@ -25,7 +25,7 @@ from bench.contenders.answers import BODY, allow_headers, allow_metadata
 from bench.contenders.serving import announce_and_wait, run
 from bench.traffic import KEY_HEADER, Caller, callers
 
-_SERVING = b"\x08\x01"  # a grpc.health.v1.HealthCheckResponse
+SERVING = b"\x08\x01"  # a grpc.health.v1.HealthCheckResponse
 _OVERWRITE = HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
 
 
@@ -75,7 +75,7 @@ def always_healthy() -> grpc.GenericRpcHandler:
     """Return what answers the health checks of the Envoy configuration that all are asked by."""
 
     async def check(request: bytes, context: object) -> bytes:  # noqa: ARG001 - grpc.aio's signature
-        return _SERVING
+        return SERVING
 
     handlers = {"Check": grpc.unary_unary_rpc_method_handler(check)}
     return grpc.method_handlers_generic_handler("grpc.health.v1.Health", handlers)
