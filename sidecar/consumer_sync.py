@@ -183,6 +183,9 @@ async def _tell(
     now = {consumer: digest_of(profile) for consumer, profile in profiles.items()}
     news = {each: digest for each, digest in now.items() if before.get(each) != digest}
     if news:
+        # Ended after the collector took this, we would not know: a consumer that is then changed
+        # back would look as if it were known there as it is.
+        await asyncio.to_thread(telling.told.doubt, news)
         await telling.sender.send([profiles[each] for each in news], telling.job.target)
         await asyncio.to_thread(telling.told.add, news)
     return now

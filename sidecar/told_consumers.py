@@ -3,14 +3,16 @@
 What callers can rely on:
 
 1. What is lost, damaged or not there was not told: at worst a consumer is told once more.
-2. The file is for its owner alone, and shows digests of what was told, not what it was.
-3. Nothing here raises: a disk that does not work costs the memory of a restart, and a log line.
+2. Nobody counts as told who was in doubt last: whoever is about to be told of somebody says so
+   here first, since what happens after that may have been told, whether or not it is noted.
+3. The file is for its owner alone, and shows digests of what was told, not what it was.
+4. Nothing here raises: a disk that does not work costs the memory of a restart, and a log line.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -19,6 +21,7 @@ from analytics.profiles import Profile
 from sidecar.private_file import replacing_private
 
 _DIGEST = 16  # bytes
+_IN_DOUBT = "-"  # in a digest's place
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 _DIRECTORY_MODE = 0o700
 
@@ -27,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 class ToldConsumers:
     """A file of lines, each with a consumer's id and what it was told as; the last one counts.
+
+    A line without a digest takes back what was noted of the consumer before.
 
     Its methods wait for the disk: they are not for the event loop.
     """
@@ -45,18 +50,22 @@ class ToldConsumers:
         except OSError as error:
             self._failed(error)
             return {}
-        parted = (line.partition(" ") for line in lines)
-        return {consumer: digest for consumer, _, digest in parted if len(digest) == 2 * _DIGEST}
+        told: dict[str, str] = {}
+        for line in lines:
+            consumer, _, digest = line.partition(" ")
+            if len(digest) == 2 * _DIGEST:
+                told[consumer] = digest
+            else:
+                told.pop(consumer, None)
+        return told
+
+    def doubt(self, consumers: Iterable[str]) -> None:
+        """Note that consumers are about to be told; on the disk itself when this returns."""
+        self._append(dict.fromkeys(consumers, _IN_DOUBT), is_urgent=True)
 
     def add(self, told: Mapping[str, str]) -> None:
         """Note what consumers were told as just now."""
-        try:
-            self._path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
-            descriptor = os.open(self._path, _APPEND, 0o600)
-            with os.fdopen(descriptor, "w", encoding="ascii") as file:
-                file.write(_lines(told))
-        except OSError as error:
-            self._failed(error)
+        self._append(told, is_urgent=False)
 
     def replace(self, told: Mapping[str, str]) -> None:
         """Note that these are all the consumers there are; the file is whole at any moment."""
@@ -64,6 +73,18 @@ class ToldConsumers:
             self._path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
             with replacing_private(self._path) as file:
                 file.write(_lines(told))
+        except OSError as error:
+            self._failed(error)
+
+    def _append(self, noted: Mapping[str, str], *, is_urgent: bool) -> None:
+        try:
+            self._path.parent.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            descriptor = os.open(self._path, _APPEND, 0o600)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(_lines(noted))
+                if is_urgent:
+                    file.flush()
+                    os.fsync(descriptor)
         except OSError as error:
             self._failed(error)
 

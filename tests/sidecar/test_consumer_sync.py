@@ -14,7 +14,7 @@ from sidecar.consumer_sync import ConsumerSync
 from sidecar.moesif_source import load_setup
 from sidecar.told_consumers import ToldConsumers
 from tests.deadline import eventually
-from tests.fakes.collector import Collector
+from tests.fakes.collector import Collector, Hang
 from tests.fakes.entities import a_consumer, a_route, an_id
 from tests.fakes.profile_counts import ProfileCounts
 
@@ -201,6 +201,22 @@ async def test_a_restart_tells_only_what_is_new(tmp_path: Path) -> None:
             await scene.configure()
             await eventually(lambda: len(noted(tmp_path)) == 3, "a note of those that are left")
             assert len(scene.users()) == 6
+
+
+async def test_who_was_being_told_of_at_the_end_is_told_again(tmp_path: Path) -> None:
+    database = MemoryDatabase()
+    async with Collector(201, Hang(60), 201) as collector:
+        await database.consumers.insert(a_consumer(1, username="alice"))
+        async with started(collector, database, tmp_path) as scene:
+            await scene.plug()
+            await eventually(lambda: noted(tmp_path), "a note of it")
+            await database.consumers.replace(a_consumer(1, username="alicia"))
+            await eventually(lambda: len(collector.posts) == 2, "a request without an answer")
+        # The collector may well have taken that; as it was before is not what is known there.
+        await database.consumers.replace(a_consumer(1, username="alice"))
+        async with started(collector, database, tmp_path) as scene:
+            await scene.configure()
+            await scene.heard("alice", "alice")
 
 
 def noted(folder: Path) -> dict[str, str]:

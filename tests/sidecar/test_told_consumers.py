@@ -24,8 +24,18 @@ def test_what_was_told_last_counts(path: Path) -> None:
     assert ToldConsumers(path).load() == {"2": BOB}
 
 
+def test_who_is_in_doubt_counts_as_not_told_until_told_again(path: Path) -> None:
+    told = ToldConsumers(path)
+    told.add({"1": ALICE, "2": BOB})
+    told.doubt(["1"])
+    assert told.load() == {"2": BOB}
+    told.add({"1": ALICE})
+    assert told.load() == {"1": ALICE, "2": BOB}
+
+
 def test_the_file_is_for_its_owner_alone(path: Path) -> None:
-    for write in (ToldConsumers(path).add, ToldConsumers(path).replace):
+    told = ToldConsumers(path)
+    for write in (told.add, told.replace, told.doubt):
         write({"1": ALICE})
         assert path.stat().st_mode & 0o777 == 0o600
         path.unlink()
@@ -55,6 +65,7 @@ def test_a_disk_that_does_not_work_is_told_of_once(path: Path) -> None:
     with capture_logs() as logs:
         told.add({"1": ALICE})
         told.replace({"1": ALICE})
+        told.doubt(["1"])
         assert told.load() == {}
     assert len(logs) == 1
 
