@@ -11,9 +11,12 @@ import asyncio
 import collections
 import time
 from collections.abc import Sequence
+from itertools import product
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from authsvc.decision import AllowReason, DenyReason, Unavailable
 from authsvc.metrics import CheckTally, Lookup
 
 FLUSH_SECONDS = 0.1
@@ -35,6 +38,13 @@ CHECK_BUCKETS = (
     1.0,
 )  # seconds
 
+
+_TRANSPORTS = ("grpc", "http")
+_REASONS = (
+    *product(("allow",), AllowReason),
+    *product(("deny",), DenyReason),
+    ("error", Unavailable().reason),
+)
 
 _Outcome = tuple[str, str, str, Lookup | None]  # result, reason, transport, kind of look-up
 
@@ -112,6 +122,16 @@ class AuthCounters:
         self._tallies: dict[_Outcome, CheckTally] = {}
         self._looked_up: collections.Counter[Lookup] = collections.Counter()
         self._flushing: asyncio.TimerHandle | None = None
+        self._show_all()
+
+    def _show_all(self) -> None:
+        """Make every series there is: of one that appears, ``rate`` misses what it begins with."""
+        for transport in _TRANSPORTS:
+            self._durations.labels(transport)
+            for result, reason in _REASONS:
+                self._checks.labels(result, reason, transport)
+        for kind in get_args(Lookup):
+            self._lookups.labels(kind)
 
     def tally(
         self, *, result: str, reason: str, transport: str, lookup: Lookup | None = None

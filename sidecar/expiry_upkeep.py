@@ -6,7 +6,7 @@ Nobody finds them any more; but they take room, and keep the data keys that seal
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
@@ -18,13 +18,15 @@ _EVERY_SECONDS = 60.0
 _BATCH = 500  # rows: some milliseconds
 _PAUSE_SECONDS = 0.1  # between two batches, which others write in
 
+Expiring = Literal["credentials", "tokens"]
+
 _log = structlog.get_logger(__name__)
 
 
 class PurgeMetrics(Protocol):
     """Implemented by the process shell; never raises."""
 
-    def purged(self, *, entity: str, rows: int) -> None:
+    def purged(self, *, entity: Expiring, rows: int) -> None:
         """So many rows were removed."""
 
 
@@ -40,7 +42,7 @@ async def keep_purged(
 
     Any number of processes may do so.
     """
-    expiring: Mapping[str, EntityStore[Any]] = {
+    expiring: Mapping[Expiring, EntityStore[Any]] = {
         "credentials": stores.credentials,
         "tokens": stores.tokens,
     }

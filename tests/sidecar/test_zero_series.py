@@ -13,7 +13,10 @@ from analytics.collector import DocumentKind
 from analytics.instruction_metrics import FetchOutcome, RulingOutcome
 from analytics.metrics import DropReason, PostOutcome, SkipReason, SpoolFault
 from analytics.profiles import ProfileKind, ProfileOutcome
+from authsvc.decision import AllowReason, DenyReason
+from sidecar.admin_metrics import AdminCounters
 from sidecar.analytics_metrics import AnalyticsCounters
+from sidecar.auth_metrics import AuthCounters
 from sidecar.body_metrics import BodyCounters
 from sidecar.instruction_metrics import InstructionCounters
 from sidecar.profile_metrics import ProfileCounters
@@ -33,9 +36,24 @@ SERIES: dict[str, tuple[Counters, tuple[type[StrEnum], ...]]] = {
 }
 
 
-@pytest.mark.parametrize("name", SERIES)
+TRANSPORTS = ("grpc", "http")
+OUTCOMES = {
+    *product(["allow"], AllowReason, TRANSPORTS),
+    *product(["deny"], DenyReason, TRANSPORTS),
+    *product(["error"], ["store_unavailable"], TRANSPORTS),
+}
+ALWAYS: dict[str, tuple[Counters, set[tuple[str, ...]]]] = {
+    "tollkeeper_check_total": (AuthCounters, OUTCOMES),
+    "tollkeeper_check_duration_seconds_count": (AuthCounters, {(each,) for each in TRANSPORTS}),
+    "tollkeeper_cache_lookups_total": (AuthCounters, {("hit",), ("known_unknown",), ("miss",)}),
+    "tollkeeper_expired_rows_purged_total": (AdminCounters, {("credentials",), ("tokens",)}),
+    **{name: (kind, set(product(*labels))) for name, (kind, labels) in SERIES.items()},
+}
+
+
+@pytest.mark.parametrize("name", ALWAYS)
 def test_a_counter_is_there_before_anything_is_counted(name: str) -> None:
-    counters, labels = SERIES[name]
+    counters, series = ALWAYS[name]
     telemetry = Telemetry.alone()
     telemetry.counting(counters)
     found = {
@@ -44,4 +62,4 @@ def test_a_counter_is_there_before_anything_is_counted(name: str) -> None:
         for sample in family.samples
         if sample.name == name
     }
-    assert found == {frozenset(values): 0 for values in product(*labels)}
+    assert found == {frozenset(values): 0 for values in series}
