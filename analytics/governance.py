@@ -50,6 +50,7 @@ class Rulebook:
 
     Attributes:
         size: So many there are.
+        sizes: The same by kind.
         reads_bodies: Some of them ask for members of bodies.
     """
 
@@ -63,6 +64,7 @@ class Rulebook:
         self._calls = Gated((rule.gate, (rule, NO_VALUES)) for rule in by_kind[RuleKind.CALL])
         self._asks_who = bool(by_kind[RuleKind.USER] or by_kind[RuleKind.COMPANY])
         self.size = len(rules)
+        self.sizes = {kind: len(listed) for kind, listed in by_kind.items()}
         self.reads_bodies = any(
             field.is_in_body for rule in rules for group in rule.gate for field, _ in group
         )

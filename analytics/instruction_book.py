@@ -137,7 +137,9 @@ class InstructionBook:
         return follower
 
     def _stop(self, key: _Key) -> None:
-        task = asyncio.create_task(self._followers.pop(key).stop(), name="instructions-retiring")
+        follower = self._followers.pop(key)
+        follower.retire()  # now: what takes its place may go by the same name
+        task = asyncio.create_task(follower.stop(), name="instructions-retiring")
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
 

@@ -9,10 +9,12 @@ What callers can rely on, strongest first:
    the collector, or a process beside this one, lets know that they have changed; but never more
    often than every ``_SPACING`` seconds.
 3. Reading them never holds up the event loop for long: it happens in a thread.
+4. The metrics are told how it goes after every round, and when it is over; nothing after that.
 """
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -23,8 +25,14 @@ from analytics.backoff import Backoff, Pause
 from analytics.collector import Answer, DocumentKind, DocumentSource, Fetched, Target, outcome_of
 from analytics.errors import CollectorUnreachableError, DocumentError
 from analytics.governance import Rulebook
-from analytics.instruction_metrics import FetchOutcome, InstructionMetrics
-from analytics.instruction_store import Document, InstructionStore, Stamp
+from analytics.instruction_metrics import (
+    DocumentStatus,
+    FetchOutcome,
+    FollowStatus,
+    InstructionMetrics,
+    Origin,
+)
+from analytics.instruction_store import Document, InstructionStore, Stamp, saved_at_of
 from analytics.instructions import Instructions
 from analytics.metrics import PostOutcome
 from analytics.rules import Flaw, RefusesHeader, read_rules
@@ -62,6 +70,7 @@ class InstructionFollower:
         backoff: Backoff,
         wait: Pause,
         monotonic: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Prepare; ``start`` begins.
 
@@ -75,6 +84,7 @@ class InstructionFollower:
             backoff: How long to wait after failures.
             wait: How to wait.
             monotonic: A clock, in seconds.
+            clock: Tells the time, as Unix time.
         """
         self.current = Instructions()
         self._settings = settings
@@ -85,14 +95,18 @@ class InstructionFollower:
         self._backoff = backoff
         self._wait = wait
         self._monotonic = monotonic
+        self._clock = clock
+        self._plugin = name
         self._log = _log.bind(plugin=name)
         target = settings.target
         self._name = target.application_id.digest(target.endpoint)
         self._held: dict[DocumentKind, Document] = {}
         self._stamps: dict[DocumentKind, Stamp | None] = {}
+        self._status: dict[DocumentKind, DocumentStatus] = defaultdict(DocumentStatus)
         self._hint: str | None = None
         self._hurry = asyncio.Event()
         self._failures = 0
+        self._is_over = False
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -112,18 +126,28 @@ class InstructionFollower:
             self._hint = tag
             self._hurry.set()
 
+    def retire(self) -> None:
+        """Begin to end: from now on nothing is followed, and nothing told of it."""
+        if self._task is not None and not self._is_over:
+            self._is_over = True
+            self._task.cancel()
+            self._metrics.following(self._plugin, None)
+
     async def stop(self) -> None:
         """End."""
+        self.retire()
         if self._task is not None:
-            self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
+        self._status.update(dict.fromkeys(self._kinds, DocumentStatus()))
         await self._remember()
+        self._report()
         while True:
             began = self._monotonic()
             self._hurry.clear()
             delay = await self._round()
+            self._report()
             await self._until_due(began, delay)
 
     async def _remember(self) -> None:
@@ -131,7 +155,7 @@ class InstructionFollower:
         if self._store is None:
             return
         for kind in self._kinds:
-            self._stamps[kind] = self._store.stamp(self._file(kind))
+            stamp = self._stamps[kind] = self._store.stamp(self._file(kind))
             document = await asyncio.to_thread(self._store.load, self._file(kind))
             if document is None:
                 continue
@@ -139,6 +163,9 @@ class InstructionFollower:
                 await self._adopt(kind, document)
             except DocumentError:
                 self._log.warning("what was kept on disk makes no sense", document=kind)
+            else:
+                saved_at = saved_at_of(stamp) if stamp else 0.0
+                self._status[kind] = self._status[kind].good(Origin.DISK, saved_at)
 
     async def _round(self) -> float:
         """Ask for everything once; return the seconds until the next time."""
@@ -146,7 +173,11 @@ class InstructionFollower:
         for kind in self._kinds:
             outcome, asked = await self._ask(kind)
             self._metrics.fetched(kind, outcome)
-            if outcome not in _GOOD:
+            now = self._clock()
+            if outcome in _GOOD:
+                self._status[kind] = self._status[kind].good(Origin.COLLECTOR, now)
+            else:
+                self._status[kind] = self._status[kind].failed(outcome, now)
                 bad = bad or (outcome, asked)
         if bad is not None:
             return self._failed(*bad)
@@ -200,6 +231,17 @@ class InstructionFollower:
             self.current = replace(self.current, rulebook=Rulebook(rules))
             self._log.info("governance rules in force", rules=len(rules))
         return flaws
+
+    def _report(self) -> None:
+        current, enforces = self.current, self._settings.wants_rules
+        self._metrics.following(
+            self._plugin,
+            FollowStatus(
+                documents=dict(self._status),
+                rules=current.rulebook.sizes if enforces else None,
+                sample_rate=None if enforces else current.sampling.everyone,
+            ),
+        )
 
     def _tell(self, kind: DocumentKind, flaws: Sequence[Flaw]) -> None:
         for flaw in flaws[:_MAX_TOLD]:

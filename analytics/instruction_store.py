@@ -21,7 +21,7 @@ _DIRECTORY_MODE = 0o700
 
 _log = structlog.get_logger(__name__)
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int]  # inode, time in nanoseconds, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +87,8 @@ class InstructionStore:
         if not self._is_failing:  # once: it will not get better by itself
             self._is_failing = True
             _log.warning("what Moesif said is not kept on disk", error=type(error).__name__)
+
+
+def saved_at_of(stamp: Stamp) -> float:
+    """Return when what has this stamp was saved, as Unix time in seconds."""
+    return stamp[1] / 1e9

@@ -15,8 +15,11 @@ _TOTALS = {
     "tollkeeper_dead_letters_total": "dead_letters",
 }
 _BY_REASON = {
+    "tollkeeper_events_skipped_total": ("skipped", "reason"),
     "tollkeeper_events_dropped_total": ("dropped", "reason"),
     "tollkeeper_spool_errors_total": ("spool_errors", "operation"),
+    "tollkeeper_governance_rulings_total": ("rulings", "outcome"),
+    "tollkeeper_moesif_parts_ignored_total": ("parts_ignored", "document"),
 }
 
 

@@ -3,7 +3,10 @@
 import asyncio
 import json
 import os
+import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import click
@@ -12,6 +15,7 @@ from sidecar.address import UnixAddress
 from sidecar.cli.output import print_rows
 from sidecar.delivery_report import read_report
 from sidecar.errors import StartupError
+from sidecar.instruction_report import read_instructions
 from sidecar.settings import addresses, load
 
 _COLUMNS = (
@@ -22,6 +26,15 @@ _COLUMNS = (
     "spool_segments",
     "oldest_age_seconds",
     "breaker",
+)
+_INSTRUCTION_COLUMNS = (
+    "plugin",
+    "document",
+    "origin",
+    "good_age_seconds",
+    "in_force",
+    "last_failure",
+    "last_failure_age_seconds",
 )
 _TIMEOUT = aiohttp.ClientTimeout(total=10)  # seconds
 _OK = 200
@@ -36,17 +49,34 @@ _OK = 200
     "--output", type=click.Choice(["table", "json"]), default="table", help="How to print."
 )
 def status(*, config: Path | None, diagnostics_url: str | None, output: str) -> None:
-    """Show how delivery goes: what waits in memory and on disk, and what became of the rest."""
+    """Show how delivery goes, and which instructions of Moesif are gone by.
+
+    That is what waits in memory and on disk, and what became of the rest; and how old the rates
+    and rules in force are, where they are from, and when the collector was last asked in vain.
+    """
     url, path = (diagnostics_url, None) if diagnostics_url else _diagnostics(config)
-    report = read_report(asyncio.run(_fetch(f"{url.rstrip('/')}/metrics", path)))
+    page = asyncio.run(_fetch(f"{url.rstrip('/')}/metrics", path))
+    report, instructions = read_report(page), read_instructions(page, now=time.time())
     if output == "json":
-        click.echo(json.dumps(report, indent=2))
+        click.echo(json.dumps(report | {"instructions": instructions}, indent=2))
         return
     print_rows(report["deliveries"], _COLUMNS)
     for name, value in report["totals"].items():
         by_reason = isinstance(value, dict)
         shown = ", ".join(f"{n} {reason}" for reason, n in value.items()) if by_reason else value
         click.echo(f"{name.replace('_', ' ')}: {shown or 0}")
+    if instructions:
+        click.echo()
+        print_rows(
+            [row | {"in_force": _in_force(row)} for row in instructions], _INSTRUCTION_COLUMNS
+        )
+
+
+def _in_force(row: Mapping[str, Any]) -> str | None:
+    """Say in words what is in force of a document; None: this process cannot tell."""
+    if row["rules"] is not None:
+        return ", ".join(f"{number} {kind}" for kind, number in row["rules"].items())
+    return None if row["sample_rate"] is None else f"{row['sample_rate']:g} % of all"
 
 
 def _diagnostics(config: Path | None) -> tuple[str, str | None]:

@@ -79,6 +79,17 @@ async def test_a_tag_is_told_to_whom_it_concerns() -> None:
         await eventually(lambda: len(source.asked) == 2, "another question")
 
 
+async def test_what_takes_its_place_under_its_name_is_told_after_its_end() -> None:
+    source, metrics = ScriptedSource(config=[good({}), good({})]), CountingInstructions()
+    async with InstructionBook(source=source, metrics=metrics) as opened:
+        opened.configure([scope()])
+        told = metrics.statuses["global"]
+        await eventually(lambda: len(told) == 2, "the first to be followed")
+        opened.configure([scope("B")])
+        await eventually(lambda: len(told) == 5, "the other to be followed")
+    assert [status is None for status in told] == [False, False, True, False, False, True]
+
+
 @pytest.mark.parametrize("wants", [True, False])
 async def test_leaving_ends_all_questions(wants: bool) -> None:
     source = ScriptedSource()

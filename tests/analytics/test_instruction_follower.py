@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,14 +13,16 @@ from analytics.backoff import Backoff
 from analytics.collector import Fetched, Target
 from analytics.errors import CollectorUnreachableError, DocumentError
 from analytics.instruction_follower import FollowSettings, InstructionFollower
-from analytics.instruction_metrics import FetchOutcome
+from analytics.instruction_metrics import DocumentStatus, FetchOutcome, FollowStatus, Origin
 from analytics.instruction_store import Document, InstructionStore
+from analytics.rules import RuleKind
 from tests.deadline import eventually
 from tests.fakes.documents import CONFIG, RULES, CountingInstructions, ScriptedSource, good
 
 TARGET = Target(ApplicationId("canary"), "http://collector", 1.0, 1.0)
 RULE = {"_id": "R", "type": "regex", "block": True, "response": {"status": 403}}
 AWAY = CollectorUnreachableError()
+START = 2_000_000_000.0  # Unix time at which the clock begins
 
 
 class Following:
@@ -41,6 +44,7 @@ class Following:
             backoff=Backoff(chance=lambda: 0.5),
             wait=self.source.clock.wait,
             monotonic=self.source.clock,
+            clock=lambda: START + self.source.clock.now,
         )
 
     @asynccontextmanager
@@ -54,6 +58,11 @@ class Following:
     @property
     def rate(self) -> float:
         return self.follower.current.sampling.everyone
+
+    @property
+    def statuses(self) -> list[FollowStatus]:
+        """What was told of how it goes, until it was over."""
+        return [status for status in self.metrics.statuses["global"] if status is not None]
 
     @property
     def times(self) -> list[float]:
@@ -244,6 +253,46 @@ async def test_what_a_process_beside_it_saves_as_well_is_no_news(tmp_path: Path)
         # It is asked once, finds what was saved, and does not save it once more.
         assert len(following.times) == 3
         assert following.times[2] - following.times[1] == 30
+
+
+async def test_how_it_goes_is_told_after_every_round() -> None:
+    script = {"config": [good({"sample_rate": 5}), AWAY], "rules": [good([RULE]), good([RULE])]}
+    async with Following(wants_rules=True, **script).to_the_end() as following:
+        never, told, failed = following.statuses
+    assert set(never.documents.values()) == {DocumentStatus()}
+    assert (never.rules, told.rules) == (rules(0), rules(1))
+    good_then = DocumentStatus(Origin.COLLECTOR, START)
+    assert told.documents == {CONFIG: good_then, RULES: good_then}
+    # What failed stays in force as it was; what was confirmed is as good as new.
+    assert failed.documents == {
+        CONFIG: good_then.failed(FetchOutcome.UNREACHABLE, START + 30),
+        RULES: DocumentStatus(Origin.COLLECTOR, START + 30),
+    }
+    assert failed.sample_rate is None
+
+
+async def test_what_is_from_disk_is_as_old_as_when_it_was_saved(tmp_path: Path) -> None:
+    store = InstructionStore(tmp_path)
+    async with Following(store, config=[good({"sample_rate": 5})]).to_the_end():
+        pass
+    os.utime(tmp_path / f"{saved(tmp_path)}.json", (1_900_000_000, 1_900_000_000))
+    async with Following(store, config=[AWAY]).to_the_end() as following:
+        remembered, _ = following.statuses
+    assert remembered.documents == {CONFIG: DocumentStatus(Origin.DISK, 1_900_000_000)}
+    assert (remembered.sample_rate, remembered.rules) == (5, None)
+
+
+async def test_its_end_is_told_once_and_last() -> None:
+    following = Following(config=[good({})])
+    async with following.to_the_end():
+        following.follower.retire()
+        told = list(following.metrics.statuses["global"])
+        assert told[-1] is None
+    assert following.metrics.statuses["global"] == told
+
+
+def rules(calls: int) -> dict[RuleKind, int]:
+    return dict.fromkeys(RuleKind, 0) | {RuleKind.CALL: calls}
 
 
 async def test_other_settings_are_used_at_once() -> None:

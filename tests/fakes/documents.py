@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from analytics.collector import DocumentKind, Fetched, Target
-from analytics.instruction_metrics import FetchOutcome, RulingOutcome
+from analytics.instruction_metrics import FetchOutcome, FollowStatus, RulingOutcome
 
 CONFIG, RULES = DocumentKind.CONFIG, DocumentKind.RULES
 
@@ -71,6 +71,7 @@ class CountingInstructions:
         self.fetches: list[tuple[DocumentKind, FetchOutcome]] = []
         self.parts_ignored: dict[DocumentKind, int] = defaultdict(int)
         self.rulings: list[RulingOutcome] = []
+        self.statuses: dict[str, list[FollowStatus | None]] = defaultdict(list)
 
     def fetched(self, kind: DocumentKind, outcome: FetchOutcome) -> None:
         self.fetches.append((kind, outcome))
@@ -80,3 +81,6 @@ class CountingInstructions:
 
     def ruled(self, outcome: RulingOutcome) -> None:
         self.rulings.append(outcome)
+
+    def following(self, plugin: str, status: FollowStatus | None) -> None:
+        self.statuses[plugin].append(status)

@@ -1,13 +1,25 @@
 """``analytics status``, from a real diagnostics page."""
 
 import json
+import re
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from analytics.metrics import BreakerState, DeliveryStatus, DropReason, SpoolFault
+from analytics.collector import DocumentKind
+from analytics.instruction_metrics import (
+    DocumentStatus,
+    FetchOutcome,
+    FollowStatus,
+    Origin,
+    RulingOutcome,
+)
+from analytics.metrics import BreakerState, DeliveryStatus, DropReason, SkipReason, SpoolFault
+from analytics.rules import RuleKind
 from sidecar.address import TcpAddress
 from sidecar.analytics_metrics import AnalyticsCounters
 from sidecar.diagnostics import Diagnostics, serve_diagnostics
+from sidecar.instruction_metrics import InstructionCounters
 from sidecar.telemetry import Telemetry
 from tests.clients.command_line import Failed, Tollkeeper
 from tests.fakes.free_port import free_port
@@ -41,24 +53,62 @@ def counted() -> Telemetry:
     analytics.delivery("global", STATUS)
     analytics.delivery("route gone", STATUS)
     analytics.delivery("route gone", None)
+    analytics.skipped(SkipReason.SAMPLED_USER, 7)
+    instructions = telemetry.counting(InstructionCounters)
+    instructions.ruled(RulingOutcome.BLOCKED)
+    instructions.ignored(DocumentKind.RULES, 2)
+    fresh = DocumentStatus(Origin.COLLECTOR, time.time())
+    never = DocumentStatus(failure=FetchOutcome.UNREACHABLE, failed_at=time.time())
+    rules = {RuleKind.USER: 3, RuleKind.CALL: 1}
+    instructions.following(
+        "global",
+        FollowStatus(
+            {DocumentKind.CONFIG: never, DocumentKind.RULES: fresh}, rules, sample_rate=50
+        ),
+    )
     return telemetry
 
 
 async def test_a_table_has_a_line_for_each_delivery_and_the_totals(tollkeeper: Tollkeeper) -> None:
     async with diagnostics(counted().page) as url:
         ended = await tollkeeper("analytics", "status", "--diagnostics-url", url)
-    head, line, *totals = ended.out.splitlines()
+    deliveries, _, instructions = ended.out.partition("\n\n")
+    head, line, *totals = deliveries.splitlines()
     assert (ended.code, head.split()[0]) == (0, "PLUGIN")
     assert line.split() == ["global", "120", "4096", "8192", "2", "12.3", "open"]
     assert "received: 500" in totals
     assert "dropped: 3 rejected" in totals
     assert "spool errors: 1 write" in totals
+    assert "skipped: 7 sampled_user" in totals
+    head, config, rules = instructions.splitlines()
+    shown = [re.split("  +", re.sub(r"\d+\.\d", "N", each)) for each in (config, rules)]
+    assert shown == [
+        ["global", "config", "none", "-", "50 % of all", "unreachable", "N"],
+        ["global", "rules", "collector", "N", "3 user, 1 regex", "-", "-"],
+    ]
+
+
+async def test_where_nothing_is_followed_nothing_is_said_of_it(tollkeeper: Tollkeeper) -> None:
+    async with diagnostics(Telemetry.alone().page) as url:
+        ended = await tollkeeper("analytics", "status", "--diagnostics-url", url)
+    assert "DOCUMENT" not in ended.out
 
 
 async def test_json_has_all_of_it(tollkeeper: Tollkeeper) -> None:
     async with diagnostics(counted().page) as url:
         ended = await tollkeeper("analytics", "status", "--diagnostics-url", url, "--output=json")
-    assert json.loads(ended.out) == {
+    found = json.loads(ended.out)
+    rules, ages = found["instructions"][1], ("good_age_seconds", "last_failure_age_seconds")
+    assert {name: value for name, value in rules.items() if name not in ages} == {
+        "plugin": "global",
+        "document": "rules",
+        "origin": "collector",
+        "last_failure": None,
+        "rules": {"user": 3, "regex": 1},
+        "sample_rate": None,
+    }
+    assert found == {
+        "instructions": found["instructions"],
         "deliveries": [
             {
                 "plugin": "global",
@@ -78,6 +128,9 @@ async def test_json_has_all_of_it(tollkeeper: Tollkeeper) -> None:
             "dead_letters": 3,
             "dropped": {"rejected": 3},
             "spool_errors": {"write": 1},
+            "skipped": {"sampled_user": 7},
+            "rulings": {"blocked": 1},
+            "parts_ignored": {"rules": 2},
         },
     }
 
