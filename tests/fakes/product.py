@@ -22,7 +22,8 @@ from tests.fakes.free_port import free_port
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parents[2]
 TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")  # the console script
-_STOPPED_WITHIN = 30.0  # seconds
+_READY_WITHIN, _STOPPED_WITHIN = 60.0, 30.0  # seconds
+_LOG_LINES = 40  # of a product that did not start
 
 
 def clean_environment() -> dict[str, str]:
@@ -81,7 +82,11 @@ class Product:
                 cwd=_ROOT,
                 env=clean_environment(),
             )
-        await eventually(self._is_ready, f"the product to get ready; see {self.log}", within=60)
+        try:
+            await eventually(self._is_ready, "the product to get ready", within=_READY_WITHIN)
+        except AssertionError as error:
+            self._process.kill()  # nobody would stop it: no context has been entered
+            raise AssertionError(f"{error}; its log ends with\n{self._end_of_log()}") from None
 
     def declare(self, text: str) -> None:
         """Exchange the declarative file."""
@@ -138,7 +143,7 @@ class Product:
     async def _is_ready(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise AssertionError(f"the product ended: {self.log.read_text()[-2000:]}")
+            raise AssertionError("the product ended")
         try:
             async with (
                 aiohttp.ClientSession() as session,
@@ -147,6 +152,9 @@ class Product:
                 return response.status == 200
         except aiohttp.ClientError:
             return False
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self.log.read_text().splitlines()[-_LOG_LINES:])
 
     def _write_settings(self, database_url: str | None, workers: int, *, is_declared: bool) -> None:
         settings: dict[str, Any] = {
