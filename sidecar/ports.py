@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sidecar.address import Address, TcpAddress, UnixAddress
-from sidecar.settings_checks import FIELDS
+from sidecar.settings_fields import FIELDS
 
 _ANSWER_SECONDS = 1.0
 

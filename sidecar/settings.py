@@ -16,19 +16,11 @@ import msgspec
 import yaml
 
 from sidecar.errors import SettingsError
+from sidecar.keyring_checks import read_recovery_key, read_root_key
 from sidecar.secret import MASK
 from sidecar.secret_coding import encode_secret
-from sidecar.settings_checks import (
-    FIELDS,
-    addresses,
-    check,
-    read_recovery_key,
-    read_root_key,
-    read_token,
-    reveals_keys,
-    value_of,
-    warnings,
-)
+from sidecar.settings_checks import addresses, check, read_token, reveals_keys, warnings
+from sidecar.settings_fields import FIELDS, value_of
 from sidecar.settings_model import (
     DB_LESS,
     Admin,

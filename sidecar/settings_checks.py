@@ -5,25 +5,28 @@ not stay so.  Neither shows a value.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from authsvc.errors import PolicyError, RecoveryKeyError, RootKeyError
+from authsvc.errors import PolicyError
 from authsvc.policy import parse_key_auth
-from authsvc.recovery_key import RecoveryKey
-from authsvc.root_key import RootKey
 from sidecar.address import Address, TcpAddress, UnixAddress, is_loopback, parse_address
 from sidecar.errors import SettingsError
+from sidecar.keyring_checks import (
+    check_key_services,
+    check_recovery_key,
+    check_root_key,
+    is_vault_in_clear,
+)
 from sidecar.root_key_file import NAME as GENERATED
 from sidecar.secret import Secret
 from sidecar.secret_file import is_open_to_others, read_secret
-from sidecar.settings_fields import Field, fields_of
-from sidecar.settings_model import RootKeySourceName, Settings
+from sidecar.settings_fields import FIELDS, value_of
+from sidecar.settings_model import Settings
 from sidecar.strict_yaml import shown_name
 from sidecar.tls import admin_tls, authsvc_tls
 
-FIELDS: Mapping[str, Field] = fields_of(Settings)
 MIN_TOKEN_LENGTH = 16  # characters
 MIN_SPOOL = 1024 * 1024  # bytes
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+", re.IGNORECASE)  # never * or null
@@ -35,7 +38,6 @@ _SECRET_FILES = (
     "admin.tls.key_file",
 )
 _SCHEMES = ("postgresql", "postgres")
-_VAULT_SCHEMES = ("https", "http")
 
 
 def check(settings: Settings, *, opens_keys: bool = True) -> None:
@@ -45,7 +47,7 @@ def check(settings: Settings, *, opens_keys: bool = True) -> None:
         SettingsError: The first that is broken.
     """
     for rule in _RULES:
-        if opens_keys or rule is not _check_root_key:
+        if opens_keys or rule is not check_root_key:
             rule(settings)
 
 
@@ -57,23 +59,10 @@ def warnings(settings: Settings) -> Iterator[str]:
             yield f"{name}: the file is open to other users; make it 0600"
     if is_open_to_others(str(Path(settings.data_dir) / GENERATED)):
         yield f"data_dir: {GENERATED} in it is open to other users; make it 0600"
-    if _vault_in_clear(settings):
+    if is_vault_in_clear(settings):
         yield "keyring.vault_url: the root key travels in clear; use https"
     if settings.declarative_config and not settings.database.is_off:
         yield 'declarative_config has no effect unless database.url is "off"'
-
-
-def _vault_in_clear(settings: Settings) -> bool:
-    url = urlsplit(settings.keyring.vault_url or "")
-    return url.scheme == "http" and url.hostname not in {"localhost", "127.0.0.1", "::1"}
-
-
-def value_of(settings: Settings, name: str) -> object:
-    """Return a setting by its full name."""
-    value: object = settings
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
 
 
 def addresses(settings: Settings) -> dict[str, Address]:
@@ -143,42 +132,6 @@ def _check_database(settings: Settings) -> None:
         raise field.error('expected postgresql://…, null or "off"')
 
 
-def read_root_key(settings: Settings) -> Secret | None:
-    """Return the root key that the settings hold or name a file for, or None: they do neither.
-
-    Raises:
-        SettingsError: The file cannot be read, or does not hold a root key.
-    """
-    name = _ROOT_KEYS.get(settings.keyring.root_key_source)
-    given = None if name is None else value_of(settings, name)
-    if name is None or given is None:
-        return None
-    field = FIELDS[name]
-    text = given if isinstance(given, Secret) else read_secret(str(given), name=field.label)
-    try:
-        RootKey.from_base64(text.reveal())
-    except RootKeyError as error:
-        raise field.error(str(error)) from None
-    return text
-
-
-def read_recovery_key(settings: Settings) -> RecoveryKey | None:
-    """Return the public key to which the ring is kept encrypted, or None: it is not.
-
-    Raises:
-        SettingsError: The file cannot be read, or does not hold such a key.
-    """
-    path = settings.keyring.recovery_public_key_file
-    field = FIELDS["keyring.recovery_public_key_file"]
-    if path is None:
-        return None
-    text = read_secret(path, name=field.label)  # none, but read with the same care
-    try:
-        return RecoveryKey.from_pem(text.reveal())
-    except RecoveryKeyError as error:
-        raise field.error(str(error)) from None
-
-
 def read_token(settings: Settings) -> Secret | None:
     """Return the Admin API's token, or None: it asks for none.
 
@@ -200,24 +153,6 @@ def reveals_keys(settings: Settings) -> bool:
         return settings.admin.reveal_keys
     listen = addresses(settings).get("admin.listen")
     return listen is not None and is_loopback(listen)
-
-
-def _check_root_key(settings: Settings) -> None:
-    if settings.database.is_off:
-        return  # what is in memory alone has a ring of the moment
-    source = settings.keyring.root_key_source
-    for name in _NEEDED_BY_SOURCE[source]:
-        if value_of(settings, name) is None:
-            raise FIELDS[name].error(f"is required where keyring.root_key_source is {source}")
-    if read_root_key(settings) is None and source == "file" and not settings.database.embedded:
-        raise FIELDS["keyring.root_key_file"].error("is required with a database of your own")
-    url = settings.keyring.vault_url
-    if url is not None and urlsplit(url).scheme not in _VAULT_SCHEMES:
-        raise FIELDS["keyring.vault_url"].error("expected https://… or http://…")
-
-
-def _check_recovery_key(settings: Settings) -> None:
-    read_recovery_key(settings)
 
 
 def _check_token(settings: Settings) -> None:
@@ -271,21 +206,13 @@ def _without_values(text: str, value: object) -> str:
     return text
 
 
-_ROOT_KEYS = {"file": "keyring.root_key_file", "environment": "keyring.root_key_base64"}
-_VAULT = ("keyring.vault_url", "keyring.vault_token", "keyring.vault_path")
-_NEEDED_BY_SOURCE: Mapping[RootKeySourceName, tuple[str, ...]] = {
-    "file": (),
-    "environment": ("keyring.root_key_base64",),
-    "vault-kv": _VAULT,
-    "vault-transit": (*_VAULT, "keyring.root_key_file"),
-    "aws-kms": ("keyring.root_key_file",),
-}
 _RULES: tuple[Callable[[Settings], None], ...] = (
     _check_addresses,
     _check_workers,
     _check_database,
-    _check_root_key,
-    _check_recovery_key,
+    check_root_key,
+    check_recovery_key,
+    check_key_services,
     _check_token,
     _check_origins,
     _check_tls,

@@ -16,6 +16,7 @@ from sidecar import strict_yaml
 from sidecar.errors import SettingsError
 from sidecar.secret import Secret
 from sidecar.secret_coding import decode_secret
+from sidecar.settings_model import Settings
 
 PREFIX = "TOLLKEEPER_"
 _NULLS = ("", "null")
@@ -83,6 +84,14 @@ def fields_of(struct: type[msgspec.Struct], prefix: str = "") -> dict[str, Field
         else:
             found[name] = Field(name, info.type)
     return found
+
+
+def value_of(settings: Settings, name: str) -> object:
+    """Return a setting by its full name."""
+    value: object = settings
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -170,3 +179,5 @@ _READERS: Mapping[Any, Callable[[str], object]] = {
     dict: _read_mapping,
     tuple: _read_list,
 }
+
+FIELDS: Mapping[str, Field] = fields_of(Settings)

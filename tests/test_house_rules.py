@@ -50,6 +50,7 @@ REVEALS = {
     "sidecar/declarative/rendering.py": "the Admin API shows what is declared to admins",
     "sidecar/demo/guide.py": "the demo's key, in the lines to paste",
     "sidecar/demo/seed.py": "the application id, in the plugin that the demo configures",
+    "sidecar/keyring_checks.py": "keys are checked, and never shown",
     "sidecar/ring_repair.py": "a new root key, or the recovery private key, to write the ring anew",
     "sidecar/ring_opening.py": "the root key of a vault, to try it on the ring",
     "sidecar/root_key_sources/choice.py": "the root key is checked, its encrypted form handed on",

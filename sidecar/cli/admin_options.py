@@ -13,7 +13,7 @@ import click
 
 from sidecar.admin_client import AdminClient, AdminRefusedError, open_admin
 from sidecar.secret_file import read_secret
-from sidecar.settings_checks import FIELDS
+from sidecar.settings_fields import FIELDS
 from sidecar.settings_sources import ADMIN_URL_VARIABLE
 from sidecar.tls import client_context
 
