@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from sidecar.errors import SidecarError, StartupError
+from sidecar.errors import SettingsError, SidecarError, StartupError
 from sidecar.secret import Secret
 from sidecar.unreachable import reason
 
@@ -19,10 +19,15 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)  # seconds
 _PAGE = 1000  # rows: the most that the API gives at once
 _NOT_FOUND = 404
 _FIRST_ERROR = 400
+_NO_URLS = (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
+
+
+class AdminUrlError(SettingsError):
+    """Nothing can be at the URL that was given for the Admin API."""
 
 
 class AdminApiError(StartupError):
-    """The Admin API cannot be reached."""
+    """The Admin API cannot be reached, or what answers there is another program."""
 
 
 class AdminRefusedError(SidecarError):
@@ -44,7 +49,7 @@ class AdminClient:
         """Return what is there, or None.
 
         Raises:
-            AdminApiError: It cannot be reached.
+            AdminUrlError, AdminApiError: It cannot be reached.
             AdminRefusedError: It answers with another error than "not found".
         """
         try:
@@ -59,15 +64,18 @@ class AdminClient:
         """Return all rows of a list.
 
         Raises:
-            AdminApiError: It cannot be reached.
+            AdminUrlError, AdminApiError: It cannot be reached.
             AdminRefusedError: It answers with an error.
         """
         rows: list[dict[str, Any]] = []
         page: str | None = f"{path}?size={_PAGE}"
         while page:
             answer = await self.send("GET", page)
-            rows += answer["data"]
-            page = answer["next"]
+            try:
+                rows += answer["data"]
+                page = answer["next"]
+            except (KeyError, TypeError):
+                raise self._foreign() from None
         return rows
 
     async def send(
@@ -76,7 +84,7 @@ class AdminClient:
         """Send a request, with a JSON body if there is one; return the answer, {} without one.
 
         Raises:
-            AdminApiError: It cannot be reached.
+            AdminUrlError, AdminApiError: It cannot be reached.
             AdminRefusedError: It answers with an error.
         """
         try:
@@ -84,15 +92,24 @@ class AdminClient:
                 method, self._url + path, json=body, allow_redirects=False
             ) as response:
                 answer = await _json(response)
+        except _NO_URLS as error:
+            raise AdminUrlError(
+                f"the Admin API cannot be at {self._url}: {reason(error)}"
+            ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise AdminApiError(
                 f"the Admin API at {self._url} cannot be reached: {reason(error)}"
             ) from None
         if response.status >= _FIRST_ERROR:
-            said = answer.get("message") or response.reason
+            said = (answer or {}).get("message") or response.reason
             message = f"the Admin API refuses {method} {path.partition('?')[0]}: {said}"
             raise AdminRefusedError(message, status=response.status)
+        if answer is None:
+            raise self._foreign()
         return answer
+
+    def _foreign(self) -> AdminApiError:
+        return AdminApiError(f"what answers at {self._url} is not the Admin API")
 
 
 @asynccontextmanager
@@ -113,9 +130,12 @@ async def open_admin(
         yield AdminClient(session, url.rstrip("/"))
 
 
-async def _json(response: aiohttp.ClientResponse) -> dict[str, Any]:
+async def _json(response: aiohttp.ClientResponse) -> dict[str, Any] | None:
+    """Return the object that is the answer, {} for an empty one, or None: it is something else."""
+    if not await response.read():
+        return {}
     try:
         answer = await response.json(content_type=None)
     except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+        return None
+    return answer if isinstance(answer, dict) else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from sidecar.admin_client import AdminApiError, open_admin
+from sidecar.admin_client import AdminApiError, AdminUrlError, open_admin
 from sidecar.unreachable import reason
 from tests.fakes.certificates import Authority
 from tests.fakes.free_port import free_port
@@ -50,9 +50,13 @@ async def test_a_name_that_is_not_known() -> None:
     assert await told("http://nowhere.invalid:8001") == "the name nowhere.invalid is not known"
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "example", "ftp://127.0.0.1/"])
-async def test_what_is_no_url(url: str) -> None:
-    assert (await told(url.rstrip("/"))).startswith("that is no URL")
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "example", "ftp://127.0.0.1", "http://127.0.0.1:99999"]
+)
+async def test_what_is_no_url_is_a_mistake_in_the_configuration(url: str) -> None:
+    with pytest.raises(AdminUrlError, match=f"at {re.escape(url)}: that is no URL"):
+        async with open_admin(url) as admin:
+            await admin.send("GET", "/")
 
 
 async def test_a_server_that_hangs_up() -> None:
@@ -68,6 +72,17 @@ async def test_a_server_that_speaks_something_else() -> None:
 async def test_an_answer_that_breaks_off() -> None:
     async with saying(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{") as port:
         assert await told(f"http://127.0.0.1:{port}") == "its answer breaks off"
+
+
+FOREIGN = {"a page": b"<html>", "an object": b"{}", "a list": b"[]", "no list": b'{"data": null}'}
+
+
+@pytest.mark.parametrize("body", FOREIGN.values(), ids=FOREIGN)
+async def test_another_program_at_that_address(body: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + body
+    async with saying(answer) as port, open_admin(f"http://127.0.0.1:{port}") as admin:
+        with pytest.raises(AdminApiError, match=f":{port} is not the Admin API"):
+            await admin.rows("/consumers")
 
 
 async def test_tls_where_there_is_none() -> None:

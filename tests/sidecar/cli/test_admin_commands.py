@@ -237,11 +237,16 @@ async def test_an_error_about_a_key_does_not_show_the_key(
     assert KEY not in told(again, 1)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "nonsense"])
-async def test_an_api_that_is_away_is_one_line_and_1(
-    tollkeeper: Tollkeeper, told: Failed, url: str
+async def test_an_api_that_is_away_is_one_line_and_1(tollkeeper: Tollkeeper, told: Failed) -> None:
+    outcome = await tollkeeper("consumers", "list", "--admin-url", "http://127.0.0.1:1")
+    assert "cannot be reached" in told(outcome, 1)
+
+
+async def test_an_api_at_what_is_no_url_is_one_line_and_2(
+    tollkeeper: Tollkeeper, told: Failed
 ) -> None:
-    assert "cannot be reached" in told(await tollkeeper("consumers", "list", "--admin-url", url), 1)
+    outcome = await tollkeeper("consumers", "list", "--admin-url", "nonsense")
+    assert "no URL" in told(outcome, 2)
 
 
 async def test_options_may_stand_at_the_group_or_at_the_command_which_wins(
