@@ -19,7 +19,7 @@ def migrate(config: Path | None) -> None:
 
     Any number of these may run at once; `run` does it too, unless database.migrate is false.
     """
-    settings = load(config=config, environ=os.environ)
+    settings = load(config=config, environ=os.environ, opens_keys=False)
     # Standard output is for the result.
     quiet = Log(level="warning", format="text")
     logs.configure(quiet, role="migrate", stream=sys.stderr)

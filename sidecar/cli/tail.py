@@ -44,7 +44,7 @@ def tail(
     Asks the analytics process that has the same data_dir, on this machine or in this container.
     """
     wanted = _wanted(consumer=consumer, status=status, route=route)
-    path = tail_path(load(config=config, environ=os.environ))
+    path = tail_path(load(config=config, environ=os.environ, opens_keys=False))
     show = _printer(as_json=as_json)
     left = count
     with _connect(path) as connection:

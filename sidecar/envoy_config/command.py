@@ -1,6 +1,5 @@
 """``tollkeeper envoy-config``: prints a bootstrap."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import click
 
 from authsvc.policy import KeyAuthConfig, parse_key_auth
 from sidecar.address import Address, TcpAddress, parse_address
-from sidecar.envoy_config.admin_source import fetch_gateway
+from sidecar.envoy_config.admin_options import AdminOptions, admin_options
 from sidecar.envoy_config.body_use import body_use
 from sidecar.envoy_config.bootstrap import render
 from sidecar.envoy_config.kong import Gateway, with_bodies
@@ -24,9 +23,7 @@ from sidecar.envoy_config.plan import (
 from sidecar.envoy_config.targets import target_of
 from sidecar.envoy_config.tls_options import TlsOptions, tls_options
 from sidecar.errors import SettingsError
-from sidecar.secret_file import read_secret
-from sidecar.settings import Settings, addresses, load, read_token
-from sidecar.settings_sources import ADMIN_URL_VARIABLE
+from sidecar.settings import Settings, addresses, load
 
 _ROUTE = "default"
 _PROTOCOLS = ("http", "https", "grpc", "grpcs")
@@ -86,13 +83,6 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     "--analytics", callback=_address, help="Where Envoy reaches analytics. [as in the settings]"
 )
 @click.option(
-    "--admin-url",
-    envvar=ADMIN_URL_VARIABLE,
-    show_envvar=True,
-    help="The Admin API to ask without --upstream. [as in the settings]",
-)
-@click.option("--token-file", type=click.Path(), help="The Admin API's token.")
-@click.option(
     "--trusted-hops",
     type=click.IntRange(min=0),
     default=0,
@@ -113,6 +103,7 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
 @click.option(
     "--reject-escaped-slashes", is_flag=True, help="Answer 400 where a path has %2F or %5C."
 )
+@admin_options
 @tls_options
 def envoy_config(
     *,
@@ -121,22 +112,21 @@ def envoy_config(
     upstream_protocol: str,
     capture_bodies: bool,
     check_bodies: bool,
-    admin_url: str | None,
-    token_file: str | None,
+    admin: AdminOptions,
     **planned: Any,
 ) -> None:
     """Print a complete, hardened Envoy bootstrap.
 
     It serves the services and routes of the Admin API, or --upstream alone.
     """
-    settings = load(config=config, environ=os.environ)
+    settings = load(config=config, environ=os.environ, opens_keys=False)
     if upstream is not None:
         capture = Capture(request=capture_bodies, response=capture_bodies)
         served = _catch_all(upstream, upstream_protocol, _default(settings), capture)
     elif capture_bodies:
         raise click.UsageError("--capture-bodies goes with --upstream: else the plugins say it")
     else:
-        served = _asked(settings, admin_url, token_file)
+        served = admin.fetch(settings, default=_default(settings))
     if check_bodies:
         served = with_bodies(served)
     for reason in served.skipped:
@@ -171,22 +161,9 @@ def _catch_all(
     )
 
 
-def _asked(settings: Settings, url: str | None, token_file: str | None) -> Gateway:
-    token = read_secret(token_file, name="--token-file") if token_file else read_token(settings)
-    url = url or _admin_url(settings)
-    return asyncio.run(fetch_gateway(url, token=token, default=_default(settings)))
-
-
 def _default(settings: Settings) -> KeyAuthConfig | None:
     config = settings.authsvc.default_plugin
     return None if config is None else parse_key_auth(config)
-
-
-def _admin_url(settings: Settings) -> str:
-    address = addresses(settings).get("admin.listen")
-    if not isinstance(address, TcpAddress):
-        raise SettingsError("admin.listen: give --admin-url, or --upstream for one upstream")
-    return f"http://{target_of(address)}"
 
 
 def _plan(

@@ -1,5 +1,7 @@
 """The command as a user gives it."""
 
+import asyncio
+import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +13,13 @@ from aiohttp import web
 from click.testing import CliRunner, Result
 
 from sidecar.admin_client import AdminApiError, AdminRefusedError
-from sidecar.demo.listening import listen
 from sidecar.envoy_config.admin_source import fetch_gateway
 from sidecar.envoy_config.command import envoy_config
 from sidecar.envoy_process import find_envoy
 from sidecar.errors import SettingsError
 from sidecar.secret import Secret
+from sidecar.tls import server_context
+from tests.fakes.certificates import Authority
 
 TOKEN = "t" * 32
 SERVICE = {"id": "s1", "name": "shop", "protocol": "http", "host": "shop.test", "port": 80}
@@ -37,7 +40,7 @@ def authorizing(config: str) -> str:
 
 
 @asynccontextmanager
-async def admin_api() -> AsyncIterator[str]:
+async def admin_api(*, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """Serve a list of two pages to who has the token."""
 
     async def answer(request: web.Request) -> web.Response:
@@ -52,8 +55,14 @@ async def admin_api() -> AsyncIterator[str]:
 
     app = web.Application()
     app.router.add_get("/{any:.*}", answer)
-    async with listen(app, host="127.0.0.1", port=0) as port:
-        yield f"http://127.0.0.1:{port}"
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
+        await site.start()
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def test_one_upstream_needs_nothing_else(tmp_path: Path) -> None:
@@ -165,3 +174,38 @@ async def test_a_refusal_of_the_admin_api_is_one_line() -> None:
 async def test_an_admin_api_that_is_away_is_one_line() -> None:
     with pytest.raises(AdminApiError, match=r"at http://127.0.0.1:1 cannot be reached"):
         await fetch_gateway("http://127.0.0.1:1")
+
+
+@pytest.fixture
+def token_file(tmp_path: Path) -> str:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    return str(file)
+
+
+async def test_an_admin_api_with_tls_is_asked_over_it(tmp_path: Path, token_file: str) -> None:
+    authority = Authority(tmp_path)
+    pair, ours = authority.issue("admin"), authority.issue("envoy-config")
+    shown, settings = (str(pair.cert), str(pair.key)), tmp_path / "tollkeeper.yaml"
+    tls = server_context(
+        cert_file=shown[0], key_file=shown[1], client_ca_file=str(authority.cert), name="tls"
+    )
+    async with admin_api(tls=tls) as url:
+        listen = url.removeprefix("https://")
+        settings.write_text(
+            f"admin: {{listen: '{listen}', token_file: {token_file},"
+            f" tls: {{cert_file: {shown[0]}, key_file: {shown[1]}}}}}"
+        )
+        trusting = ["--config", str(settings), "--ca-file", str(authority.cert)]
+        known = [*trusting, "--client-cert-file", str(ours.both)]
+        refused, served = [await asyncio.to_thread(run, *given) for given in (trusting, known)]
+
+    assert isinstance(refused.exception, AdminApiError)
+    assert "name: upstream_shop" in served.stdout
+
+
+def test_who_only_describes_envoy_needs_no_root_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOLLKEEPER_DATABASE__URL", "postgresql://db.test/tollkeeper")
+    assert run("--upstream", "a.test:80").exit_code == 0
