@@ -5,13 +5,11 @@ from typing import Any
 import yaml
 
 from sidecar.envoy_config.clusters import clusters, socket
+from sidecar.envoy_config.expressions import MAX_PROGRAM
 from sidecar.envoy_config.extensions import typed
 from sidecar.envoy_config.listener import listener
 from sidecar.envoy_config.plan import EnvoyPlan
 
-# Regular expressions of routes come from the operator and run in linear time; Envoy's own limit
-# of 100 instructions refuses ordinary ones.
-_MAX_REGEX_PROGRAM = 10_000
 _MAX_CONNECTIONS = 50_000
 # Enough to watch Envoy.  Left out: stopping it, and log levels that print every header.
 _ADMIN_PATHS = (
@@ -33,7 +31,7 @@ def bootstrap(plan: EnvoyPlan) -> dict[str, Any]:
             "layers": [
                 {
                     "name": "limits",
-                    "static_layer": {"re2.max_program_size.error_level": _MAX_REGEX_PROGRAM},
+                    "static_layer": {"re2.max_program_size.error_level": MAX_PROGRAM},
                 }
             ]
         },

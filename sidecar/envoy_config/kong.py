@@ -4,7 +4,6 @@ What cannot be carried over is left out and named in ``skipped``: a route that E
 more widely than it was meant is worse than one that is missing.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +12,7 @@ from authsvc.policy import KeyAuthConfig
 from sidecar.address import TcpAddress
 from sidecar.envoy_config.body_use import BodyUses
 from sidecar.envoy_config.capture_use import CaptureUses
+from sidecar.envoy_config.expressions import is_taken
 from sidecar.envoy_config.plan import BodyUse, Capture, Path, PlannedRoute, Upstream
 from sidecar.envoy_config.precedence import by_precedence
 
@@ -28,9 +28,6 @@ _KEY_AUTH = frozenset({"key-auth-enc", "key-auth"})
 _MOESIF = frozenset({"moesif"})
 _REGEX_PATH = "~"  # how Kong marks a path as a regular expression
 _REGEX_VALUE = "~*"  # and the value of a header
-# Lookarounds, atomic groups and back-references: RE2 has none; in exchange none can make it slow.
-_NOT_RE2 = re.compile(r"\(\?(?:<?[=!]|>)|(?<!\\)(?:\\\\)*\\[1-9]")
-_NAMED_GROUP = re.compile(r"\(\?<(?=[A-Za-z_])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,13 +166,11 @@ def _path(text: str | None) -> Path | None:
 
 
 def _regex(pattern: str) -> str:
-    """Return an expression that Envoy will not refuse: one bad one would stop all of it."""
-    if _NOT_RE2.search(pattern):
-        raise _UnservableError("lookarounds and back-references cannot be matched")
-    try:
-        re.compile(_NAMED_GROUP.sub("(?P<", pattern))
-    except re.error:
-        raise _UnservableError("it has a regular expression that is none") from None
+    if not is_taken(pattern):
+        raise _UnservableError(
+            "it has a regular expression that Envoy does not take: its syntax is RE2's,"
+            " without lookarounds and back-references"
+        )
     return pattern
 
 
