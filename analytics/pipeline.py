@@ -226,6 +226,10 @@ class Pipeline:
         self._destinations.report()
 
     def _queue(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
+        if bodies.request is not None and record.verdict and record.verdict.is_stranger:
+            # Before any work: a flood of strangers must not take the time for what clients say.
+            self._body_metrics.bodies(BodyOutcome.REFUSED, 1)
+            bodies = bodies.without_request()
         if not bodies.count:
             self._offer(record, sender, use, NO_BODIES)
         elif self._effort.is_left:

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+_REFUSED = frozenset({"deny", "error"})
+
 
 class Sender(msgspec.Struct, frozen=True, gc=False):
     """Which Envoy sent an entry, and under which log name; empty where it did not say."""
@@ -40,6 +42,11 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     token_company_id: str | None = None
     transaction_id: str | None = None
     blocked_by: str | None = None
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether authsvc refused the request itself, rather than by a rule about who it knows."""
+        return self.result in _REFUSED and self.blocked_by is None
 
 
 class AccessRecord(msgspec.Struct, frozen=True, gc=False):

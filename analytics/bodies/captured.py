@@ -27,5 +27,9 @@ class Bodies:
         """How many there are."""
         return (self.request is not None) + (self.response is not None)
 
+    def without_request(self) -> "Bodies":
+        """Return the response's alone."""
+        return Bodies(response=self.response)
+
 
 NO_BODIES = Bodies()

@@ -13,6 +13,7 @@ class BodyOutcome(StrEnum):
     CUT_OFF = "cut_off"  # its stream ended, or became too old, before it did
     NO_ROOM = "no_room"  # too much was held already
     NO_TIME = "no_time"  # opening and masking bodies would have kept the access log waiting
+    REFUSED = "refused"  # its request was: what strangers say is not kept
     NO_ENTRY = "no_entry"  # no entry of the access log came for it, or nobody wants it
     AMBIGUOUS = "ambiguous"  # two requests go by the same id and time: whose it is, nobody knows
     UNREADABLE = "unreadable"  # its stream is none of Envoy's, names no request, or expects answers

@@ -1,4 +1,4 @@
-"""The ext_proc filter that shows bodies to analytics, beside the traffic.
+"""The ext_proc filters that show bodies to analytics, beside the traffic: one for each route.
 
 Rules, strongest first:
 
@@ -6,17 +6,20 @@ Rules, strongest first:
    analytics is away or hangs Envoy goes on without.
 2. It stands behind ext_authz and behind the filter that takes keys out of bodies: what they hide it
    does not see.  (Only the bodies of a refused request's answer come by it.)
-3. Of headers only those are sent that say what a body is; never one that may carry a key.
-4. It is off but for the routes whose ``moesif`` plugin captures bodies.
+3. On routes whose bodies the check sees, and nothing is taken out of, another one stands in front
+   of ext_authz instead: what a call said that a rule blocked is not seen behind it.
+4. Of headers only those are sent that say what a body is; never one that may carry a key.
+5. Both are off but for the routes whose ``moesif`` plugin captures bodies.
 """
 
 from typing import Any
 
 from sidecar.envoy_config.clusters import BODIES
 from sidecar.envoy_config.extensions import typed
-from sidecar.envoy_config.plan import Capture, EnvoyPlan
+from sidecar.envoy_config.plan import BodyUse, Capture, EnvoyPlan, PlannedRoute
 
 FILTER = "tollkeeper.bodies"
+CHECKED = "tollkeeper.bodies.checked"  # in front of ext_authz
 
 # Whose body it is.  A client may choose its request's id, but not when Envoy saw it begin.
 _ATTRIBUTES = ("request.id", "request.time")
@@ -26,14 +29,41 @@ _CLOSED_AFTER = "2s"
 
 
 def is_needed(plan: EnvoyPlan) -> bool:
-    """Tell whether any route of the plan needs the filter."""
-    return plan.analytics is not None and any(route.captures.anything for route in plan.routes)
+    """Tell whether any route of the plan needs a filter."""
+    return any(_filters(plan))
 
 
-def observer() -> dict[str, Any]:
-    """Return the HTTP filter, disabled where no route enables it."""
+def before_check(plan: EnvoyPlan) -> list[dict[str, Any]]:
+    """Return what stands in front of ext_authz: nothing, or a filter that is off."""
+    return [_observer(CHECKED)] if CHECKED in _filters(plan) else []
+
+
+def after_check(plan: EnvoyPlan) -> list[dict[str, Any]]:
+    """Return what stands behind everything that hides keys: nothing, or a filter that is off."""
+    return [_observer(FILTER)] if FILTER in _filters(plan) else []
+
+
+def enabled(plan: EnvoyPlan, route: PlannedRoute) -> dict[str, Any]:
+    """Return the part of a route's ``typed_per_filter_config`` that turns its filter on, if any."""
+    if plan.analytics is None or not route.captures.anything:
+        return {}
+    mode = _processing_mode(route.captures)
+    return {_filter_of(route): typed("ExtProcPerRoute", overrides={"processing_mode": mode})}
+
+
+def _filters(plan: EnvoyPlan) -> set[str]:
+    routes = [route for route in plan.routes if plan.analytics and route.captures.anything]
+    # gRPC calls have a route of their own where others show the check their bodies.
+    return {_filter_of(route) for route in routes} | ({FILTER} if routes else set())
+
+
+def _filter_of(route: PlannedRoute) -> str:
+    return CHECKED if route.body is BodyUse.READ else FILTER
+
+
+def _observer(name: str) -> dict[str, Any]:
     return {
-        "name": FILTER,
+        "name": name,
         "disabled": True,
         "typed_config": typed(
             "ExternalProcessor",
@@ -48,12 +78,6 @@ def observer() -> dict[str, Any]:
             forward_rules={"allowed_headers": {"patterns": [{"exact": name} for name in _HEADERS]}},
         ),
     }
-
-
-def enabled(capture: Capture) -> dict[str, Any]:
-    """Return the part of a route's ``typed_per_filter_config`` that turns the filter on."""
-    mode = _processing_mode(capture)
-    return {FILTER: typed("ExtProcPerRoute", overrides={"processing_mode": mode})}
 
 
 def _processing_mode(capture: Capture) -> dict[str, str]:

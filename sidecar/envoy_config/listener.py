@@ -46,10 +46,11 @@ def _manager(plan: EnvoyPlan) -> dict[str, Any]:
         access_log=access_log(plan),
         http_filters=[
             *([edge_cache(plan)] if plan.edge_cache else []),
+            *body_capture.before_check(plan),
             ext_authz(plan),
             *([path_rewriter()] if plan.authsvc_http else []),
             *([ext_proc()] if is_needed(plan) else []),
-            *([body_capture.observer()] if body_capture.is_needed(plan) else []),
+            *body_capture.after_check(plan),
             {"name": "envoy.filters.http.router", "typed_config": typed("Router")},
         ],
         route_config={

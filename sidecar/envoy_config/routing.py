@@ -45,15 +45,9 @@ def _route(plan: EnvoyPlan, planned: PlannedRoute, path: Json, rewrite: Json) ->
         "typed_per_filter_config": {
             **check_settings(plan, context, with_body=planned.body is not BodyUse.NONE),
             **(enabled() if planned.body is BodyUse.HIDE else {}),
-            **_observed(plan, planned),
+            **body_capture.enabled(plan, planned),
         },
     }
-
-
-def _observed(plan: EnvoyPlan, planned: PlannedRoute) -> Json:
-    if plan.analytics is None or not planned.captures.anything:
-        return {}
-    return body_capture.enabled(planned.captures)
 
 
 def _action(planned: PlannedRoute) -> Json:

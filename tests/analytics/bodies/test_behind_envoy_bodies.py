@@ -27,7 +27,8 @@ from analytics.routing import ScopedConfig
 from sidecar.address import TcpAddress
 from sidecar.demo.listening import listen
 from sidecar.envoy_config.bootstrap import bootstrap
-from sidecar.envoy_config.plan import Capture, EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import BodyUse, Capture, EnvoyPlan, PlannedRoute, Upstream
+from sidecar.envoy_config.plan import Path as EnvoyPath
 from sidecar.envoy_process import Envoy, running_envoy
 from tests.clients.raw_http import exchange
 from tests.deadline import eventually
@@ -56,7 +57,7 @@ class Upstreams:
         if request.path == "/hang":
             await self.release.wait()
         body = b""
-        if request.path == "/upload":
+        if request.path.endswith("/upload"):
             async for chunk in request.content.iter_any():
                 self.received += len(chunk)
         else:
@@ -132,6 +133,13 @@ class Scene:
                 ),
                 routes=(
                     PlannedRoute(name="calls", upstream="calls", grpc_only=True, captures=BOTH),
+                    PlannedRoute(
+                        name="checked",
+                        upstream="http",
+                        path=EnvoyPath(text="/checked"),
+                        body=BodyUse.READ,
+                        captures=BOTH,
+                    ),
                     PlannedRoute(name="all", upstream="http", captures=BOTH),
                 ),
             )
@@ -162,8 +170,9 @@ def _patient(plan: EnvoyPlan) -> str:
     """Return the configuration, but for a check that takes too long: on a busy machine it may."""
     made = bootstrap(plan)
     (chain,) = made["static_resources"]["listeners"][0]["filter_chains"]
-    check = chain["filters"][0]["typed_config"]["http_filters"][0]
-    check["typed_config"]["failure_mode_allow"] = True
+    for each in chain["filters"][0]["typed_config"]["http_filters"]:
+        if each["name"] == "envoy.filters.http.ext_authz":
+            each["typed_config"]["failure_mode_allow"] = True
     return yaml.safe_dump(made)
 
 
@@ -236,6 +245,51 @@ async def test_a_refused_request_has_the_body_of_its_answer(scene: Scene) -> Non
     (event,) = await scene.events(1)
     assert event["response"]["body"] == {"message": "no"}
     assert "body" not in event["request"]
+
+
+def refusing(**metadata: str) -> Any:
+    """Return what answers checks as authsvc does that refuses them."""
+
+    def refuse(_request: object) -> Any:
+        answer = deny(403)
+        answer.dynamic_metadata.update({"result": "deny"} | metadata)
+        return answer
+
+    return refuse
+
+
+# Half of what a check is shown; more than it is shown; more than any limit.
+SIZES = (4096, 20_000, 200_000)
+
+
+async def test_what_a_blocked_call_said_is_there_where_the_check_saw_it(scene: Scene) -> None:
+    scene.checks.answer = refusing(blocked_by="rule")
+    sent = b'{"a":1,"password":"p","apikey":"k3y"}'
+    assert (await scene.post("/checked", sent))[0] == 403
+    (event,) = await scene.events(1)
+    assert event["request"]["body"] == {"a": 1, "apikey": "*****"}
+    assert scene.checks.seen[-1].attributes.request.http.body == sent.decode()
+    assert scene.counts.outcomes == {BodyOutcome.SHOWN: 1}
+    assert scene.counts.waited_in_vain == 0
+
+
+async def test_what_a_stranger_said_is_not(scene: Scene) -> None:
+    scene.checks.answer = refusing()
+    assert (await scene.post("/checked", b'{"a":1}'))[0] == 403
+    (event,) = await scene.events(1)
+    assert "body" not in event["request"]
+    assert scene.counts.outcomes == {BodyOutcome.REFUSED: 1}
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_the_check_saw_passes_whole_and_is_there_as_elsewhere(
+    scene: Scene, size: int
+) -> None:
+    sent = b'"%s"' % (b"x" * size)
+    assert (await scene.post("/checked", sent)) == (200, sent)
+    (event,) = await scene.events(1)
+    is_there = size < 100_000
+    assert ("body" in event["request"], "body" in event["response"]) == (is_there, is_there)
 
 
 async def test_a_grpc_call_has_its_messages_in_base64(scene: Scene) -> None:
@@ -343,10 +397,11 @@ async def test_no_request_fails_where_analytics(number: signal.Signals, tmp_path
         running_sink() as (address, pid),
         scene.running(address, tmp_path / "envoy.log"),
     ):
-        uploads = [asyncio.create_task(scene.post("/upload", chunks(48 * MIB))) for _ in range(3)]
+        to = ("/upload", "/upload", "/checked/upload")
+        uploads = [asyncio.create_task(scene.post(path, chunks(48 * MIB))) for path in to]
         await eventually(lambda: scene.upstreams.received, "the uploads")
         os.kill(pid, number)
-        during = [scene.post("/", b"{}") for _ in range(20)]
+        during = [scene.post(path, b"{}") for path in ("/", "/checked") for _ in range(10)]
         downloads = [scene.post("/large", b"") for _ in range(2)]
         answers = await asyncio.gather(*uploads, *during, *downloads)
         assert {status for status, _ in answers} == {200}

@@ -1,6 +1,6 @@
 """Bodies on their way through the whole pipeline."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.fakes.body_messages import (
 )
 from tests.fakes.collector import Collector
 from tests.fakes.counting_metrics import CountingMetrics
-from tests.fakes.envoy_log import entry, message
+from tests.fakes.envoy_log import entry, message, said
 
 JSON = {"content-type": "application/json"}
 BODY = b'{"my-key":"k3y-1","authorization":"k3y-2"}'
@@ -62,9 +62,10 @@ def show(it: Pipeline) -> None:
     stream.close()
 
 
-def log(it: Pipeline, **request: Any) -> None:
+def log(it: Pipeline, *, verdict: Mapping[str, str] | None = None, **request: Any) -> None:
     """Send the entry of the request."""
-    built = entry(common={"start_time": TIME}, request={"request_id": ID} | request)
+    common = {"start_time": TIME} | (said(**verdict) if verdict else {})
+    built = entry(common=common, request={"request_id": ID} | request)
     it.open_stream().accept(message(built))
 
 
@@ -135,3 +136,26 @@ async def test_events_go_without_bodies_when_those_take_too_much_time(
         (event,) = collector.events
     assert {"body"}.isdisjoint({*event["request"], *event["response"]})
     assert counts.outcomes == {BodyOutcome.NO_TIME: 2}
+
+
+# What authsvc said of a request, and whether its body may be shown.
+VERDICTS: dict[str, tuple[dict[str, str], bool]] = {
+    "nothing": ({}, True),
+    "allowed": ({"result": "allow"}, True),
+    "blocked by a rule": ({"result": "deny", "blocked_by": "rule"}, True),
+    "refused": ({"result": "deny"}, False),
+    "nobody could tell": ({"result": "error"}, False),
+}
+
+
+@pytest.mark.parametrize("name", VERDICTS)
+async def test_bodies_of_strangers_are_not_shown(metrics: CountingMetrics, name: str) -> None:
+    verdict, is_shown = VERDICTS[name]
+    counts = BodyCounts()
+    async with Collector() as collector:
+        async with pipeline(collector, metrics, counts) as it:
+            show(it)
+            log(it, verdict=verdict)
+        (event,) = collector.events
+    assert ("body" in event["request"], "body" in event["response"]) == (is_shown, True)
+    assert counts.outcomes[BodyOutcome.REFUSED] == (not is_shown)

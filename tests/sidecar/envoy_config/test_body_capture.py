@@ -18,6 +18,7 @@ PLAN = EnvoyPlan(
     routes=(
         PlannedRoute(name="seen", upstream="api", captures=BOTH, body=BodyUse.HIDE),
         PlannedRoute(name="half", upstream="api", captures=Capture(response=True)),
+        PlannedRoute(name="checked", upstream="api", captures=BOTH, body=BodyUse.READ),
         PlannedRoute(name="unseen", upstream="api"),
     ),
 )
@@ -34,35 +35,53 @@ class Configured:
         routes = manager["route_config"]["virtual_hosts"][0]["routes"]
         self.modes: dict[str, set[str]] = {}
         for route in routes:
-            on = route["typed_per_filter_config"].get("tollkeeper.bodies")
-            self.modes.setdefault(route["name"], set()).add(_bodies(on))
+            kind = "grpc " if "grpc" in route["match"] else ""
+            seen = self.modes.setdefault(route["name"], set())
+            seen.add(kind + _bodies(route["typed_per_filter_config"]))
 
 
-def _bodies(on: dict[str, Any] | None) -> str:
-    if on is None:
+def _bodies(filters: dict[str, Any]) -> str:
+    on = [name for name in filters if name.startswith("tollkeeper.bodies")]
+    if not on:
         return "off"
-    mode = on["overrides"]["processing_mode"]
-    return f"{mode['request_body_mode']} {mode['response_body_mode']}"
+    (name,) = on
+    mode = filters[name]["overrides"]["processing_mode"]
+    return f"{name}: {mode['request_body_mode']} {mode['response_body_mode']}"
 
 
 def test_only_routes_that_capture_are_seen_and_only_the_bodies_that_are_wanted() -> None:
     assert Configured(PLAN).modes == {
-        "seen": {"STREAMED STREAMED"},
-        "half": {"NONE STREAMED"},
+        "seen": {
+            "grpc tollkeeper.bodies: STREAMED STREAMED",
+            "tollkeeper.bodies: STREAMED STREAMED",
+        },
+        "half": {"tollkeeper.bodies: NONE STREAMED"},
+        "checked": {
+            "grpc tollkeeper.bodies: STREAMED STREAMED",
+            "tollkeeper.bodies.checked: STREAMED STREAMED",
+        },
         "unseen": {"off"},
     }
 
 
-def test_the_filter_stands_behind_whatever_hides_keys() -> None:
-    assert Configured(PLAN).filters[-3:] == [
+def test_one_stands_behind_whatever_hides_keys_and_one_in_front_of_the_check() -> None:
+    assert Configured(PLAN).filters == [
+        "tollkeeper.bodies.checked",
+        "envoy.filters.http.ext_authz",
         "envoy.filters.http.ext_proc",
         "tollkeeper.bodies",
         "envoy.filters.http.router",
     ]
 
 
+def test_where_the_check_sees_no_bodies_there_is_none_in_front_of_it() -> None:
+    filters = Configured(replace(PLAN, routes=PLAN.routes[:2])).filters
+    assert "tollkeeper.bodies" in filters
+    assert "tollkeeper.bodies.checked" not in filters
+
+
 WITHOUT = {
-    "nothing to capture": replace(PLAN, routes=PLAN.routes[2:]),
+    "nothing to capture": replace(PLAN, routes=PLAN.routes[-1:]),
     "no analytics": replace(PLAN, analytics=None),
 }
 
@@ -70,9 +89,9 @@ WITHOUT = {
 @pytest.mark.parametrize("name", WITHOUT)
 def test_there_is_no_filter_and_no_cluster_where_nothing_is_captured(name: str) -> None:
     made = Configured(WITHOUT[name])
-    assert "tollkeeper.bodies" not in made.filters
+    assert not [name for name in made.filters if name.startswith("tollkeeper.bodies")]
     assert "tollkeeper_bodies" not in made.clusters
-    assert set().union(*made.modes.values()) == {"off"}
+    assert {mode.removeprefix("grpc ") for each in made.modes.values() for mode in each} == {"off"}
 
 
 def test_bodies_cannot_take_the_place_of_the_log() -> None:
