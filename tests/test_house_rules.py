@@ -76,6 +76,7 @@ BLANKET_EXCEPTS = {
     "authsvc/extauthz/checks.py::_answer": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/checks.py::_ask": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/http.py::check": "the face: a denial, never a broken answer",
+    "authsvc/extauthz/http_listener.py::first_load": "who waits must not wait for ever",
     "authsvc/governance.py::may_govern": "a fault in rules must not refuse a request",
     "authsvc/governance.py::govern": "a fault in rules must not refuse a request",
     "authsvc/follower.py::_follow": "a worker must not go on trusting its memory after a fault",

@@ -10,11 +10,14 @@ What this mode cannot carry, and what is done about it:
 * 200 lets the request pass: a rule that refuses with it does so with 403 here.
 * Headers of rules are not known when Envoy is configured: they go through Lua as well.
 * It does not know the client's address; the generated configuration tells it in a header.
+
+``http_listener`` listens for connections, and loads this when the first one comes.
 """
 
+import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -179,13 +182,12 @@ def _as_header(value: str) -> str:
 
 
 @asynccontextmanager
-async def serve(
-    address: str, *, authenticator: Authenticator, metrics: AuthMetrics
-) -> AsyncIterator[str]:
-    """Serve on ``host:port`` or ``unix:/path`` until left; yield the address.
+async def answering(
+    *, authenticator: Authenticator, metrics: AuthMetrics
+) -> AsyncIterator[Callable[[], asyncio.Protocol]]:
+    """Yield what makes the protocol of each new connection; ``http_listener`` listens for them.
 
-    Raises:
-        OSError: The address cannot be listened on.
+    Leaving finishes what is under way, and ends the connections.
     """
     handler = CheckHandler(authenticator=authenticator, metrics=metrics)
     server = _Server(
@@ -198,19 +200,6 @@ async def serve(
     runner = web.ServerRunner(server)
     await runner.setup()
     try:
-        await _site(runner, address).start()
-        yield address if address.startswith("unix:") else _bound(runner)
+        yield server
     finally:
         await runner.cleanup()
-
-
-def _site(runner: web.BaseRunner, address: str) -> web.BaseSite:
-    if address.startswith("unix:"):
-        return web.UnixSite(runner, address.removeprefix("unix:"))
-    host, _, port = address.rpartition(":")
-    return web.TCPSite(runner, host.strip("[]"), int(port), reuse_port=True)
-
-
-def _bound(runner: web.BaseRunner) -> str:
-    host, port, *_ = runner.addresses[0]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -36,7 +36,7 @@ _DEFAULT = KeyAuthConfig()
 _FACES = {
     "grpcio": "authsvc.extauthz.grpc",
     "fastlane": "authsvc.extauthz.fastlane.face",
-    "http": "authsvc.extauthz.http",
+    "http": "authsvc.extauthz.http_listener",
 }
 # When it ends, nobody asks any more who would have to be told before.
 _AT_THE_END = {name: {"drain_seconds": 0.0} for name in ("grpcio", "fastlane")}

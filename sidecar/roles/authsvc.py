@@ -76,7 +76,7 @@ def _known_keys(opening: Opening, sealer: Sealer) -> KnownKeys | None:
 async def _serve_checks(opening: Opening, authenticator: Authenticator) -> None:
     settings = opening.spec.settings.authsvc
     if settings.http is not None:
-        await _serve(opening, authenticator, _http_face(), "authsvc.http", settings.http)
+        await _serve(opening, authenticator, _http_face(opening), "authsvc.http", settings.http)
     if settings.grpc is not None:
         await _serve(opening, authenticator, _grpc_face(opening), "authsvc.grpc", settings.grpc)
 
@@ -91,10 +91,12 @@ async def _serve(
 # A face brings a server along that is heavier than all of the rest: only who serves it has it.
 
 
-def _http_face() -> _Face:
-    from authsvc.extauthz import http  # noqa: PLC0415 - as above
+def _http_face(opening: Opening) -> _Face:
+    from authsvc.extauthz import http_listener  # noqa: PLC0415 - as above
 
-    return http.serve
+    if opening.spec.settings.authsvc.grpc is None:
+        http_listener.load()  # at once: this is what will be asked
+    return http_listener.serve
 
 
 def _grpc_face(opening: Opening) -> _Face:

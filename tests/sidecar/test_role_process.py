@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,16 +37,28 @@ class Nothing:
     def applied(self, number):
         pass
 
+async def ask():
+    reader, writer = await asyncio.open_unix_connection(f"{sys.argv[1]}/http")
+    writer.write(b"GET / HTTP/1.1\\r\\nhost: a\\r\\nconnection: close\\r\\n\\r\\n")
+    print("answer", json.dumps((await reader.readline()).decode()))
+    writer.close()
+
 async def serve():
-    settings = Settings(authsvc=Authsvc(grpc=f"unix:{sys.argv[1]}/grpc", http=None))
+    addresses = {name: f"unix:{sys.argv[1]}/{name}" for name in sys.argv[2].split()}
+    settings = Settings(authsvc=Authsvc(**{"grpc": None, "http": None} | addresses))
     spec = ChildSpec(
         role="authsvc", worker=0, settings=settings, database_url=Secret("off"), root_key=None
     )
     async with open_role(spec, telemetry=Telemetry.alone(), declarations=Nothing()):
         print("modules", json.dumps(sorted(sys.modules)))
+        if "http" in addresses:
+            await ask()
+            print("then", json.dumps(sorted(sys.modules)))
 
 asyncio.run(serve())
 """
+
+SAID = ("modules", "answer", "then")
 
 FOR_TERMINALS = {"click", "rich", "pygments"}
 FOR_EVENTS = {"analytics.pipeline", "analytics.governor", "isal", "orjson", "re2", "brotli", "jwt"}
@@ -74,22 +87,35 @@ ROLES = {
 }
 
 
-def modules(program: str, argument: str) -> set[str]:
-    """Return the modules that a new process says it has."""
-    command = [sys.executable, "-P", "-c", program, argument]
+def said(program: str, *arguments: str) -> dict[str, Any]:
+    """Return what a new process says, by the word before it."""
+    command = [sys.executable, "-P", "-c", program, *arguments]
     out = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
     # Beside it may stand what is logged.
-    [line] = [each for each in out.stdout.splitlines() if each.startswith("modules ")]
-    return set(json.loads(line.removeprefix("modules ")))
+    lines = [line.partition(" ") for line in out.stdout.splitlines()]
+    return {word: json.loads(rest) for word, _, rest in lines if word in SAID}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_carries_nothing_that_only_others_need(role: str) -> None:
     names, not_needed = ROLES[role]
-    assert modules(IMPORTED, names) & not_needed == set()
+    assert set(said(IMPORTED, names)["modules"]) & not_needed == set()
 
 
-def test_a_worker_that_serves_the_fast_lane_has_imported_nothing_else(tmp_path: Path) -> None:
-    found = modules(SERVING, str(tmp_path))
-    assert "authsvc.extauthz.fastlane.face" in found
-    assert found & (FOR_NONE_BUT_ITSELF | {"asyncpg"}) == set()
+def test_a_worker_that_listens_for_both_faces_has_loaded_the_fast_lane_alone(
+    tmp_path: Path,
+) -> None:
+    found = said(SERVING, str(tmp_path), "grpc http")
+    at_first, then = set(found["modules"]), set(found["then"])
+    assert "authsvc.extauthz.fastlane.face" in at_first
+    assert at_first & (FOR_NONE_BUT_ITSELF | {"asyncpg"}) == set()
+    assert found["answer"].startswith("HTTP/1.1 401 ")
+    assert "authsvc.extauthz.http" in then
+
+
+def test_a_worker_that_is_asked_over_http_alone_has_loaded_that_before_it_serves(
+    tmp_path: Path,
+) -> None:
+    found = said(SERVING, str(tmp_path), "http")
+    assert "authsvc.extauthz.http" in found["modules"]
+    assert "authsvc.extauthz.fastlane" not in found["modules"]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from authsvc.extauthz.http import serve
+from authsvc.extauthz.http_listener import serve
 from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig
 from tests.clients.raw_http import Response, exchange

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from authsvc.extauthz.http import serve
+from authsvc.extauthz.http_listener import serve
 from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig
 from sidecar.address import parse_address
