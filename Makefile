@@ -37,7 +37,7 @@ test-compiled: $(VENV)/.dev ## A compiled build, and the suites of the hot path 
 bench: $(VENV)/.dev ## Measure; prints tables, draws a plot (see bench/README.md)
 	@$(BIN)/python -m bench.compiled || $(MAKE) compiled || echo "going on without the compiled build"
 	@status=0; for each in $(BENCHES); do $(BIN)/python -m $$each || status=1; done; exit $$status
-BENCHES := "bench $(ARGS)" "bench.analytics $(ARGS)" "bench.keys $(ARGS)" bench.governance "bench.instructions $(ARGS)"
+BENCHES := "bench $(ARGS)" "bench.analytics $(ARGS)" "bench.keys $(ARGS)" bench.governance "bench.instructions $(filter --short,$(ARGS))"
 
 lock: $(VENV)/.dev ## Lock all dependencies again, with hashes
 	$(BIN)/pip install -q uv
