@@ -27,7 +27,7 @@ _GRPC: Final = b"application/grpc"
 _AFTER_GRPC: Final = (b"", b"+", b";")  # what may follow: the end, an encoding, parameters
 _POST: Final = b"POST"
 _IDENTITY: Final = (b"", b"identity")
-_ANSWER_FRAMES: Final = AnswerFrames(wire.HEADERS, wire.OK_TRAILERS)
+_ANSWER_FRAMES: Final = AnswerFrames(wire.HEADERS, wire.OK_TRAILERS, prefix_size=wire.PREFIX)
 
 _log = structlog.get_logger(__name__)
 
@@ -61,7 +61,7 @@ class Calls:
         self._handle: Callable[[bytes], object] | None = None
 
     def prompt(self, number: int, head: Head, body: bytes) -> object:  # noqa: ARG002 - an answer needs no number
-        """Return the answer to a call that is whole, framed, if its method knows it at once.
+        """Return the answer to a call that is whole, if its method knows it at once.
 
         Otherwise what ``later`` is to have, or None: the call is one for ``opened``.
         """
@@ -71,10 +71,9 @@ class Calls:
         if handle is None:
             return None
         try:
-            answer = handle(wire.only_message(body, max_size=self._max_size))
+            return handle(wire.only_message(body, max_size=self._max_size))
         except Exception as error:  # noqa: BLE001 - the boundary: one call, not the connection
             return error
-        return wire.prefixed(answer) if isinstance(answer, bytes) else answer
 
     def later(self, stream: Stream, answer: Any) -> None:
         """Take back what ``prompt`` returned where it was no answer: an error, or a coroutine."""
@@ -110,7 +109,7 @@ class Calls:
         body = bytes(stream.body[0]) if len(stream.body) == 1 else b"".join(stream.body)
         answer = self.prompt(stream.id, stream.head, body)
         if isinstance(answer, bytes):
-            self._reply(stream, answer)
+            self.reply(stream, answer)
         else:
             self.later(stream, answer)
 
@@ -128,7 +127,12 @@ class Calls:
 
     def reply(self, stream: Stream, message: bytes) -> None:
         """Give the one message of an answer."""
-        self._reply(stream, wire.prefixed(message))
+        try:
+            self.connection.outbox.reply(stream, message, self.answer_frames)
+        except ConnectionFault as fault:
+            self.connection.end(fault.code, fault.reason)
+        else:
+            self.connection.finish(stream)
 
     def end(self, stream: Stream) -> None:
         """End an answer that has begun."""
@@ -153,14 +157,6 @@ class Calls:
         if not _is_grpc(head.content_type) or head.encoding not in _IDENTITY:
             return None
         return method.handle
-
-    def _reply(self, stream: Stream, data: bytes) -> None:
-        try:
-            self.connection.outbox.reply(stream, data, self.answer_frames)
-        except ConnectionFault as fault:
-            self.connection.end(fault.code, fault.reason)
-        else:
-            self.connection.finish(stream)
 
     def _fail(self, stream: Stream, status: Status, message: str) -> None:
         self._refuse(stream, wire.trailers_only(status, message))

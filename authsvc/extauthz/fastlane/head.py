@@ -55,12 +55,15 @@ class HeadReader:
     changes, and fields that were found to be well-formed.
     """
 
-    __slots__ = ("_approved", "_decoder", "_known")
+    __slots__ = ("_approved", "_decoder", "_known", "_last", "_last_block")
 
     def __init__(self, *, max_list_size: int) -> None:
         """Begin with an empty table, see ``hpack.Decoder``."""
         self._decoder = Decoder(max_list_size=max_list_size)
         self._known: dict[bytes, Head] = {}
+        # Of those the last: most requests have the block of the one before.
+        self._last_block = b""
+        self._last: Head | None = None
         self._approved: set[Field] = set()
 
     def read(self, block: bytes) -> Head:
@@ -70,8 +73,11 @@ class HeadReader:
             StreamFault: The request is malformed.
             ConnectionFault: The block cannot be decoded.
         """
+        if block == self._last_block and self._last is not None:
+            return self._last
         known = self._known.get(block)
         if known is not None:
+            self._last_block, self._last = block, known
             return known
         head = self._head_of(self.decode(block))
         if not self._decoder.has_changed and len(block) <= _REMEMBERED_SIZE:
@@ -89,6 +95,7 @@ class HeadReader:
         fields = self._decoder.decode(block)
         if self._decoder.has_changed:
             self._known.clear()
+            self._last = None
         return fields
 
     def check_trailers(self, fields: list[Field]) -> None:

@@ -46,11 +46,12 @@ class Outbox:
 
     def take(self) -> bytes:
         """Return what is to be sent now, and forget it."""
-        if not self._out:
+        out = self._out
+        if not out:
             return b""
-        out = b"".join(self._out)
-        self._out.clear()
-        return out
+        taken = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return taken
 
     def greet(self, limits: Limits, *, window: int) -> None:
         """Begin a connection: say what its peer may do, ``window`` bytes on each stream."""
@@ -97,31 +98,31 @@ class Outbox:
         else:
             self.headers(stream, block, is_last=True)
 
-    def answer(self, number: int, data: bytes, around: AnswerFrames) -> bool:
+    def answer(self, number: int, message: bytes, around: AnswerFrames) -> bool:
         """Give a whole answer to a stream that has none of it yet, if no window holds it back.
 
         Return whether that is so; otherwise nothing was sent.
         """
-        size = len(data)
+        size = around.prefix_size + len(message)
         # No frame is larger than what every peer takes: some take their own word for a larger
         # one, in SETTINGS, only with the next bytes that they read.
         if size > self._window or size > self._most_at_once or self._table:
             return False
         self._window -= size
-        before, after = around.around(number, size)
-        self._out += (before, data, after)
+        self._out.append(around.around(number, message))
         return True
 
-    def reply(self, stream: Stream, data: bytes, around: AnswerFrames) -> None:
+    def reply(self, stream: Stream, message: bytes, around: AnswerFrames) -> None:
         """Give a whole answer, as soon as the windows let it.
 
         Raises:
             ConnectionFault: The peer lets too much wait.
         """
-        if len(data) <= stream.send_window and self.answer(stream.id, data, around):
+        size = around.prefix_size + len(message)
+        if size <= stream.send_window and self.answer(stream.id, message, around):
             return
         self.headers(stream, around.before)
-        self.data(stream, data)
+        self.data(stream, around.prefix(message) + message)
         self.end(stream, around.after)
 
     def adopt(self, settings: list[tuple[int, int]]) -> None:

@@ -93,7 +93,7 @@ class Requests(Protocol):
     def prompt(self, number: int, head: Head, body: bytes) -> object:
         """Answer a request whose body came as one, on the stream of that number.
 
-        Return the data of its answer; or None: it is to be taken as one that comes in parts; or
+        Return the message of its answer; or None: it is to be taken as one that comes in parts; or
         what ``later`` is to have, who knows the stream. Raises nothing.
         """
 
