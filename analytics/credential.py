@@ -25,6 +25,7 @@ class Claims:
     def text(self, name: str | None) -> str | None:
         """Return a claim as text; None if it is absent, empty, or neither text nor a number.
 
+        Text that is no Unicode, as JSON can escape it, could not be told to anybody: it is none.
         A member of exactly this name comes first, then one that differs in letter case, then the
         name as a path with dots.
         """
@@ -36,7 +37,7 @@ class Claims:
             for step in name.split("."):
                 found = _member(found, step)
         # Numbers were kept as their digits: user ids do not fit in a float.
-        return found.strip() or None if isinstance(found, str) else None
+        return found.strip() or None if isinstance(found, str) and _is_unicode(found) else None
 
 
 def read_credential(header: str) -> Claims:
@@ -84,6 +85,14 @@ def _decode(text: str) -> bytes:
         )
     except (binascii.Error, ValueError):
         return b""
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _member(value: object, name: str) -> Any:

@@ -66,6 +66,8 @@ CLAIMS = {
     "an array": ('["a"]', None),
     "a boolean": ("true", None),
     "no number": ("NaN", None),
+    "a surrogate pair": (r'"\ud83d\ude00"', "\N{GRINNING FACE}"),
+    "half of one": (r'"x\ud83d"', None),
 }
 
 

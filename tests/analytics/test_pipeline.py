@@ -1,3 +1,4 @@
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -63,6 +64,16 @@ async def test_an_entry_becomes_an_event(metrics: CountingMetrics) -> None:
     assert first["metadata"]["node"] == second["metadata"]["node"] == "envoy-1"
     assert first["transaction_id"] != second["transaction_id"]
     assert (metrics.entries, metrics.events_sent, metrics.events_waiting) == (2, 2, 0)
+
+
+async def test_no_token_keeps_its_call_from_becoming_an_event(metrics: CountingMetrics) -> None:
+    members = base64.urlsafe_b64encode(rb'{"sub": "\ud800"}').decode()
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector)], credential_names=[])
+        logged = {"request_headers": {"authorization": f"Bearer e30.{members}.s"}}
+        it.open_stream().accept(message(entry(request=logged)))
+        await arrived(collector, 1)
+    assert "user_id" not in collector.events[0]
 
 
 async def test_what_is_no_event_is_counted(metrics: CountingMetrics) -> None:
