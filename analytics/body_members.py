@@ -42,4 +42,7 @@ def _read(content_type: str, body: bytes) -> Mapping[str, Any]:
 def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except RecursionError:  # it could be read, but from higher up the stack
+        return None

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from analytics.body_members import BodyMembers
@@ -40,3 +42,15 @@ OTHERS: dict[str, tuple[str, bytes | None]] = {
 @pytest.mark.parametrize(("content_type", "body"), OTHERS.values(), ids=OTHERS.keys())
 def test_other_bodies_have_no_members(content_type: str, body: bytes | None) -> None:
     assert BodyMembers(content_type, body).text("a") is None
+
+
+def from_below(frames: int, members: BodyMembers) -> str | None:
+    """Ask with so many frames more on the stack."""
+    return from_below(frames - 1, members) if frames else members.text("a")
+
+
+def test_a_body_that_could_just_be_read_says_nothing_further_down_the_stack() -> None:
+    depths = range(sys.getrecursionlimit() - 300, sys.getrecursionlimit())
+    bodies = (b'{"a": ' + b"[" * depth + b"]" * depth + b"}" for depth in depths)
+    found = [from_below(100, BodyMembers(JSON, body)) for body in bodies]
+    assert found[0] is not None  # and none raised
