@@ -6,13 +6,13 @@ It is ``sidecar.worker`` around ``sidecar.app.open_role``, with no more in memor
 import sys
 from collections.abc import Sequence
 
-from sidecar.plain_structlog import import_structlog
+from sidecar.lean_imports import import_lean
 
 
 def main(arguments: Sequence[str]) -> int:
     """Be the role that the parent says; return the exit code."""
-    import_structlog()
-    from sidecar import worker  # noqa: PLC0415 - imports structlog
+    import_lean()
+    from sidecar import worker  # noqa: PLC0415 - it comes lean first
     from sidecar.app import open_role  # noqa: PLC0415 - as above
 
     return worker.main(arguments, open_role=open_role)

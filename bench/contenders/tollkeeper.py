@@ -9,13 +9,13 @@ from functools import partial
 import uvloop
 
 from bench.contenders.serving import run
-from sidecar.plain_structlog import import_structlog
+from sidecar.lean_imports import import_lean
 
 
 def main() -> None:
     """Serve until standard input ends."""
-    import_structlog()
-    from bench.contenders.worker import serve  # noqa: PLC0415 - imports structlog
+    import_lean()
+    from bench.contenders.worker import serve  # noqa: PLC0415 - it comes lean first
 
     name, *options = sys.argv[1:]
     run(partial(serve, name, options), runner=uvloop.run)

@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from sidecar.control import Role
-from sidecar.plain_structlog import import_structlog
+from sidecar.lean_imports import import_lean
 
 _ALL = "all"
 _ROLES: dict[str, Role] = {role: role for role in get_args(Role)}
@@ -26,8 +26,8 @@ def run(config: Path | None, role: str) -> None:
 
     SIGTERM and Ctrl-C drain it; a second one ends it at once.
     """
-    import_structlog()
-    from sidecar.cli.running import run_all, run_one  # noqa: PLC0415 - imports structlog
+    import_lean()
+    from sidecar.cli.running import run_all, run_one  # noqa: PLC0415 - it comes lean first
 
     if role == _ALL:
         run_all(config)

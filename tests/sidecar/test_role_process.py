@@ -10,8 +10,8 @@ import pytest
 
 IMPORTED = """
 import importlib, json, sys
-from sidecar.plain_structlog import import_structlog
-import_structlog()
+from sidecar.lean_imports import import_lean
+import_lean()
 for name in ["sidecar.worker", "sidecar.app", *sys.argv[1].split()]:
     importlib.import_module(name)
 print("modules", json.dumps(sorted(sys.modules)))
@@ -19,8 +19,8 @@ print("modules", json.dumps(sorted(sys.modules)))
 # As the one above, but it serves: what is imported late is there too.
 SERVING = """
 import asyncio, json, sys
-from sidecar.plain_structlog import import_structlog
-import_structlog()
+from sidecar.lean_imports import import_lean
+import_lean()
 from sidecar.app import open_role
 from sidecar.control import ChildSpec
 from sidecar.declarative.declaration import Declaration
@@ -64,7 +64,8 @@ FOR_TERMINALS = {"click", "rich", "pygments"}
 FOR_EVENTS = {"analytics.pipeline", "analytics.governor", "isal", "orjson", "re2", "brotli", "jwt"}
 FOR_SETTINGS = {"yaml", "sidecar.settings"}
 FOR_ADMIN = {"sidecar.admin", "sidecar.declarative.parser", "sidecar.transfer"}
-FOR_NONE_BUT_ITSELF = FOR_TERMINALS | FOR_EVENTS | FOR_SETTINGS | FOR_ADMIN | {"grpc", "aiohttp"}
+FOR_HTTP = {"aiohttp", "email", "http.client", "http.server", "urllib.request"}
+FOR_NONE_BUT_ITSELF = FOR_TERMINALS | FOR_EVENTS | FOR_SETTINGS | FOR_ADMIN | FOR_HTTP | {"grpc"}
 
 # What a role consists of, and what it does without.
 ROLES = {

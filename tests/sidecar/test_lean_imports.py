@@ -1,0 +1,73 @@
+"""structlog and prometheus_client without what nobody here uses, which can be had afterwards."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LEAN = """
+import sys
+from sidecar.lean_imports import import_lean
+import_lean()
+assert {"structlog", "prometheus_client"} <= set(sys.modules)
+"""
+LEFT_OUT = {
+    "email.parser": "email.parser.Parser",
+    "http.server": "http.server.HTTPServer",
+    "pygments": "pygments.lexer.Lexer",
+    "rich": "rich.console.Console",
+    "urllib.request": "urllib.request.Request",
+    "wsgiref.simple_server": "wsgiref.simple_server.WSGIServer",
+}
+COUNTING = """
+from prometheus_client import CollectorRegistry, Counter, generate_latest
+registry = CollectorRegistry()
+Counter("a", "b", registry=registry).inc()
+assert b"a_total 1.0" in generate_latest(registry)
+"""
+LATE = """
+import http.server, rich.console, sys
+from sidecar.lean_imports import import_lean
+import_lean()
+import prometheus_client
+assert sys.modules["rich"] is rich
+assert issubclass(prometheus_client.MetricsHandler, http.server.BaseHTTPRequestHandler)
+"""
+OTHERWISE = """
+from sidecar.lean_imports import import_without
+import_without("stubborn", {"rich": None})
+import rich, stubborn, stubborn.part
+assert stubborn.part.rich is rich
+"""
+
+
+def run(program: str) -> None:
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", LEFT_OUT)
+def test_what_is_left_out_can_be_imported_later(name: str) -> None:
+    module, _, member = LEFT_OUT[name].rpartition(".")
+    later = f"from {module} import {member}\nassert {member}.__module__.startswith('{module}')"
+    run(f"{LEAN}\nassert {name!r} not in sys.modules\n{later}")
+
+
+def test_what_comes_lean_counts_as_ever() -> None:
+    run(LEAN + COUNTING)
+
+
+def test_it_may_be_asked_for_twice() -> None:
+    run(LEAN + "import_lean()" + COUNTING)
+
+
+def test_whoever_has_it_already_keeps_it() -> None:
+    run(LATE)
+
+
+def test_a_library_that_cannot_do_with_that_is_imported_as_usual(tmp_path: Path) -> None:
+    package = tmp_path / "stubborn"
+    package.mkdir()
+    (package / "__init__.py").write_text("from stubborn import part\n")
+    (package / "part.py").write_text("import rich\n")
+    run(f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n{OTHERWISE}")
