@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests.examples import examples
 from tests.fakes.postgres import PostgresServer, running_postgres
 
 # How long an example takes says nothing here: other programs share the machine.
-settings.register_profile("unhurried", deadline=None)
+settings.register_profile("unhurried", deadline=None, max_examples=examples(60))
 settings.load_profile("unhurried")
 
 # Whoever runs the tests in the background may have Ctrl-C ignored, and programs inherit that.

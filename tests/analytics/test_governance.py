@@ -13,6 +13,7 @@ from analytics.governance import NOTHING, Rulebook, Ruling
 from analytics.identify import Identity
 from analytics.rules import read_rules
 from authsvc.request import Request
+from tests.examples import examples
 from tests.fakes.plain_rules import in_force
 
 CALL = CheckedCall(Request(method="GET", path="/items"))
@@ -169,7 +170,7 @@ _CALLS = st.tuples(_REQUESTS, st.sampled_from(_ENTITIES), st.sampled_from(_ENTIT
 
 
 @given(raw=_RULES, config=_CONFIGS, calls=st.lists(_CALLS, min_size=1, max_size=6))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_the_same_rules_apply_as_if_each_were_looked_at(
     raw: list[dict[str, Any]],
     config: dict[str, Any] | None,

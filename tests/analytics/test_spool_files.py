@@ -14,6 +14,7 @@ from analytics.errors import SpoolBusyError
 from analytics.queued_batch import QueuedBatch
 from analytics.spool_cipher import SpoolCipher
 from analytics.spool_files import SpoolFiles
+from tests.examples import examples
 
 KEY = bytes(range(32))
 Events = list[bytes]
@@ -222,7 +223,7 @@ def test_after_a_full_disk_it_goes_on_behind_what_was_torn(tmp_path: Path) -> No
 FILES = st.sampled_from(["segment", "open"])
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sizes=st.lists(st.integers(1, 4), min_size=1, max_size=5), data=st.data())
 def test_whatever_is_torn_or_changed_the_rest_is_found_in_order(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], data: st.DataObject

@@ -9,6 +9,7 @@ from authsvc.cache import BoundedMap, CredentialCache
 from authsvc.decision import Identity
 from authsvc.entities import Consumer
 from authsvc.store import KnownConsumer
+from tests.examples import examples
 
 CAPACITY = 4
 
@@ -133,5 +134,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert all(self.cache._of_consumer.values())
 
 
-CacheMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+CacheMachine.TestCase.settings = settings(
+    max_examples=examples(30), stateful_step_count=40, deadline=None
+)
 TestCacheMachine = CacheMachine.TestCase

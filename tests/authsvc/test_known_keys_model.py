@@ -12,6 +12,7 @@ from authsvc.apikey import ApiKey
 from authsvc.errors import StoreUnavailableError
 from authsvc.follower import FRESH_SECONDS
 from tests.authsvc.test_revocation_model import Kind, RevocationMachine, abouts, kinds
+from tests.examples import examples
 from tests.fakes.slow_listing import SlowListing
 from tests.fakes.worker import make_worker
 from tests.fakes.world import About
@@ -76,6 +77,6 @@ class KnownKeysMachine(RevocationMachine):
 
 
 KnownKeysMachine.TestCase.settings = settings(
-    max_examples=50, stateful_step_count=30, deadline=None
+    max_examples=examples(25), stateful_step_count=30, deadline=None
 )
 TestKnownKeysMachine = KnownKeysMachine.TestCase

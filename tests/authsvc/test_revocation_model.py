@@ -18,6 +18,7 @@ from authsvc.decision import Allow, Decision, Unavailable
 from authsvc.errors import StoreUnavailableError
 from authsvc.follower import FRESH_SECONDS
 from authsvc.request import Request
+from tests.examples import examples
 from tests.fakes.slow_directory import SlowDirectory
 from tests.fakes.worker import make_worker
 from tests.fakes.world import About, Fact, World
@@ -223,6 +224,6 @@ async def _ended(tasks: Iterable["asyncio.Task[Decision]"]) -> None:
 
 
 RevocationMachine.TestCase.settings = settings(
-    max_examples=50, stateful_step_count=30, deadline=None
+    max_examples=examples(30), stateful_step_count=30, deadline=None
 )
 TestRevocationMachine = RevocationMachine.TestCase

@@ -14,6 +14,7 @@ from authsvc.memory import MemoryDatabase
 from authsvc.postgres import Database
 from authsvc.store import EntityStore, Stores, TagFilter
 from tests.contract.harness import START, Clock
+from tests.examples import examples
 from tests.fakes.entities import (
     a_consumer,
     a_credential,
@@ -139,7 +140,9 @@ def own_url(postgres_server: PostgresServer) -> object:
 
 @pytest.mark.timeout(600)  # a failure is made small, which takes its time
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(plan=st.lists(steps(), min_size=5, max_size=30))
 def test_any_sequence_of_calls_has_the_same_outcome(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from authsvc.memory import MemoryDatabase
 from sidecar.admin import acls, consumers, key_auth_enc, plugins, routes, services
 from tests.clients.admin_client import AdminClient
+from tests.examples import examples
 from tests.fakes.admin_api import serving
 
 SCHEMAS = {
@@ -51,7 +52,9 @@ segments = st.sampled_from(["bob", ID, "%00", "%FF", "a%2Fb", "x"])
 queries = st.text("size=offtags&/,%01ab", max_size=12)
 
 quickly = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 

@@ -7,6 +7,7 @@ from h2.settings import SettingCodes
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.fakes.h2_pair import Pair
 
 EVERYTHING = 2**31
@@ -59,7 +60,7 @@ ACTS: list[Callable[[Pair, Random], object]] = [
 
 
 # What is drawn is a seed: of single choices hypothesis makes too many that lead nowhere.
-@settings(max_examples=400, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=examples(150), phases=(Phase.explicit, Phase.generate))
 @given(seed=st.integers(0, 2**32), gradual=st.booleans(), at_once=st.booleans())
 def test_whatever_h2_does_it_is_answered_and_finds_no_fault(
     seed: int, gradual: bool, at_once: bool
