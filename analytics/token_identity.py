@@ -16,12 +16,14 @@ class TokenIdentity:
     """Reads who it is, from whatever has headers.
 
     Attributes:
+        headers: The names of the headers that it reads, in lower case; without one of them there is
+            nobody.
         tells_company: Whether a claim is configured that names a company.
     """
 
     def __init__(self, config: MoesifConfig) -> None:
         names = (config.authorization_header_name or "").split(",")
-        self._headers = [name for each in names for name in spellings("".join(each.split()))]
+        self.headers = tuple(name for each in names for name in spellings("".join(each.split())))
         self._user_claim = config.authorization_user_id_field
         self._company_claim = config.authorization_company_id_field
         self.tells_company = self._company_claim is not None
@@ -32,7 +34,7 @@ class TokenIdentity:
         Args:
             header: Returns the value of a header, by its name in lower case.
         """
-        for name in self._headers:
+        for name in self.headers:
             value = header(name)
             if value is not None:
                 claims = read_credential(value)

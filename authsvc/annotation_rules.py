@@ -39,6 +39,8 @@ class AnnotationRules:
         company_id_from: Where a company's id stands, in order.
         read_token: Returns the user and the company that a token in the request names, unverified;
             told whether the consumer is known already. None: tokens are not read.
+        token_headers: The names of the headers that have tokens, in lower case: where none of them
+            is there, no token names anything.
         tokens_of_known: Whether it may name something where the consumer is known.
     """
 
@@ -46,6 +48,7 @@ class AnnotationRules:
     user_id_from: tuple[IdSource, ...] = ()
     company_id_from: tuple[IdSource, ...] = ()
     read_token: ReadToken | None = None
+    token_headers: tuple[str, ...] = ()
     tokens_of_known: bool = False
 
 

@@ -74,10 +74,16 @@ class Authenticator:
         decision = self._decide(request, self._resolver)
         return None if isinstance(decision, _Missing) else decision
 
-    def peek(self, key: ApiKey) -> Identity | None:
-        """Return the identity behind a key if memory has it and it may be used now."""
+    def peek(self, key: ApiKey) -> Identity | DenyReason:
+        """Return the identity behind a key, or why it may not be used now; counts nothing.
+
+        Raises:
+            NotInMemoryError: Memory does not tell.
+        """
         identity = self._resolver.peek(key)
-        return None if identity is None or self._why_not_valid(identity) else identity
+        if identity is None:
+            return DenyReason.UNKNOWN_KEY
+        return self._why_not_valid(identity) or identity
 
     def annotate(self, request: Request, decision: Decision) -> Annotation:
         """Return what is to be told of a request beside the verdict on it; never raises."""
@@ -188,7 +194,7 @@ class _Memory:
     async def learn(self, missing: NotInMemoryError) -> None:
         """Ask the store for what was missing; raises what ``Resolver.find`` raises."""
         if missing.key is not None:
-            self._identity = await self._resolver.find(missing.key)
+            self._identity = await self._resolver.find(missing.key, digest=missing.digest)
             self._key = missing.key
         if missing.reference is not None:
             consumer = await self._resolver.find_consumer(missing.reference)

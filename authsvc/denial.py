@@ -122,20 +122,28 @@ def _challenge(decision: Deny) -> str:
     return f'Key realm="{_printable(realm)}"' if realm else "Key"
 
 
+def new_request_id() -> str:
+    """Return what stands for the id of a request that has none."""
+    return uuid4().hex
+
+
 def _request_id(request: Request | None) -> str:
-    return (request.first("x-request-id") if request is not None else "") or uuid4().hex
+    return (request.first("x-request-id") if request is not None else "") or new_request_id()
 
 
 def _negotiate(request: Request) -> str:
-    return _best_of(b",".join(request.values("accept"))[:_MAX_ACCEPT_LENGTH])
+    return content_type_for(b",".join(request.values("accept"))[:_MAX_ACCEPT_LENGTH])
 
 
 @lru_cache(_DIFFERENT_ACCEPTS)
-def _best_of(header: bytes) -> str:
-    """Return the content type of the best known media range; JSON where none is known."""
-    accept = header.decode("ascii", "replace")
+def content_type_for(accept: bytes) -> str:
+    """Return the content type of the best known media range; JSON where none is known.
+
+    Args:
+        accept: What the client accepts; its length is bounded already.
+    """
     best, best_quality = _JSON, 0.0
-    for media_range in accept.lower().split(","):
+    for media_range in accept.decode("ascii", "replace").lower().split(","):
         name, *parameters = (part.strip() for part in media_range.split(";"))
         quality = _quality(parameters)
         if name in _MEDIA_TYPES and quality > best_quality:

@@ -65,7 +65,8 @@ class KnownKeys:
         self._monotonic = monotonic
         self._index: KeyIndex | None = None
         self._index_key_id: str | None = None
-        self._is_complete = False
+        #: Whether all are known.
+        self.are_loaded = False
         self._is_wanted = asyncio.Event()
         self._has_complained = False
         self._is_away = False
@@ -84,7 +85,7 @@ class KnownKeys:
             return
         self._index.add(digest)
         self._check_capacity(self._index)
-        if self._is_complete:
+        if self.are_loaded:
             self._metrics.indexed(len(self._index))
 
     def forget(self) -> None:
@@ -107,14 +108,9 @@ class KnownKeys:
             await asyncio.wait((task,))
 
     @property
-    def are_loaded(self) -> bool:
-        """Whether all are known."""
-        return self._is_complete
-
-    @property
     def _is_believed(self) -> bool:
         return (
-            self._is_complete
+            self.are_loaded
             and not self._sealer.changes_index
             and self._index_key_id == self._sealer.index_key_id
         )
@@ -160,7 +156,7 @@ class KnownKeys:
             start = page[-1] + 1 if len(page) == self._page else _END
             self._check_capacity(index)
         if self._index is index:  # else it was dropped meanwhile
-            self._is_complete = True
+            self.are_loaded = True
             self._metrics.indexed(len(index))
             _log.info("keys are known", keys=len(index))
         return pages
@@ -177,4 +173,4 @@ class KnownKeys:
         if self._index is not None:
             self._metrics.indexed(0)
         self._index = None
-        self._is_complete = False
+        self.are_loaded = False

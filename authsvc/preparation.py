@@ -28,6 +28,9 @@ class Recipe:
         hidden: The names, in bytes, that the query must not have.
         preflight: Whether ``OPTIONS`` is a request like any other.
         transaction_ids: Whether each answer has an id of its own.
+        refusals: Whether refusals of keys can be prepared: nobody is let in without one.
+        tokens: The names of headers, in bytes and lower case, that a request must not have for
+            that: they may say who calls without a key.
     """
 
     policy: Policy
@@ -35,6 +38,8 @@ class Recipe:
     hidden: frozenset[bytes]
     preflight: bool
     transaction_ids: bool
+    refusals: bool
+    tokens: frozenset[bytes]
 
 
 def recipe_for(book: PolicyBook, route: str | None, service: str | None) -> Recipe | None:
@@ -51,13 +56,17 @@ def recipe_for(book: PolicyBook, route: str | None, service: str | None) -> Reci
     wanted = book.annotation_rules(route, service)
     if wanted.tokens_of_known:
         return None
+    # The first name comes before all other names, and its header before all other places.
+    names = header_names(config.key_names[0])
+    tokens = () if wanted.read_token is None else wanted.token_headers
     return Recipe(
         policy=policy,
-        # The first name comes before all other names, and its header before all other places.
-        telling=(*header_names(config.key_names[0]), TRANSACTION_ID),
+        telling=(*names, TRANSACTION_ID),
         hidden=frozenset(name.encode() for name in config.key_names if config.hide_credentials),
         preflight=config.run_on_preflight,
         transaction_ids=wanted.transaction_ids,
+        refusals=config.anonymous is None and not set(names).intersection(tokens),
+        tokens=frozenset(name.encode() for name in tokens),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-_GRPC = "application/grpc"
+_GRPC = b"application/grpc"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,5 +43,9 @@ class Request:
     @property
     def is_grpc(self) -> bool:
         """Whether Envoy answers the caller in gRPC: it goes by the content type, in HTTP/1 also."""
-        content_type = self.first("content-type")
-        return content_type == _GRPC or content_type.startswith(f"{_GRPC}+")
+        return names_grpc(next(self.values("content-type"), b""))
+
+
+def names_grpc(content_type: bytes) -> bool:
+    """Tell whether a content type is that of a gRPC call."""
+    return content_type == _GRPC or content_type.startswith(_GRPC + b"+")

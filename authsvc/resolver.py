@@ -14,6 +14,7 @@ What callers can rely on:
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -41,12 +42,16 @@ class NotInMemoryError(Exception):
 
     Attributes:
         key: The key that was asked for, if it was one.
+        digest: Its blind index, at the moment of asking.
         reference: The consumer that was asked for, if it was one.
     """
 
-    def __init__(self, *, key: ApiKey | None = None, reference: str | None = None) -> None:
+    def __init__(
+        self, *, key: ApiKey | None = None, digest: bytes = b"", reference: str | None = None
+    ) -> None:
         super().__init__("ask the store")
         self.key = key
+        self.digest = digest
         self.reference = reference
 
 
@@ -91,10 +96,18 @@ class Resolver:
         self._reloaded_at = float("-inf")
 
     def peek(self, key: ApiKey) -> Identity | None:
-        """Return the identity behind a key if it is in memory; counts nothing."""
+        """Return what ``recall`` returns, and count nothing.
+
+        Raises:
+            NotInMemoryError: As ``recall``.
+        """
         if len(key.reveal()) > MAX_KEY_LENGTH:
             return None
-        return self._cache.find(self._sealer.digest(key))
+        digest = self._sealer.digest(key)
+        identity = self._cache.find(digest)
+        if identity is None and not (self._is_fresh and self._is_unknown(digest)):
+            raise NotInMemoryError(key=key, digest=digest)
+        return identity
 
     def recall(self, key: ApiKey) -> Identity | None:
         """Return what ``find`` returns, if that is possible without the store.
@@ -102,17 +115,12 @@ class Resolver:
         Raises:
             NotInMemoryError: It is not.
         """
-        if len(key.reveal()) > MAX_KEY_LENGTH:
-            return None
-        digest = self._sealer.digest(key)
-        identity = self._cache.find(digest)
+        identity = self.peek(key)
         if identity is not None:
             self._metrics.looked_up("hit")
-            return identity
-        if self._is_fresh and self._is_unknown(digest):
+        elif len(key.reveal()) <= MAX_KEY_LENGTH:
             self._metrics.looked_up("known_unknown")
-            return None
-        raise NotInMemoryError(key=key)
+        return identity
 
     def recall_consumer(self, reference: str) -> KnownConsumer | None:
         """Return what ``find_consumer`` returns, if that is possible without the store.
@@ -125,20 +133,25 @@ class Resolver:
             raise NotInMemoryError(reference=reference)
         return known
 
-    async def find(self, key: ApiKey) -> Identity | None:
+    async def find(self, key: ApiKey, *, digest: bytes | None = None) -> Identity | None:
         """Return the identity behind a key, expired or not; None if the key is unknown.
+
+        Args:
+            key: The key.
+            digest: As ``recall`` has just said that it is not in memory; None: look there first.
 
         Raises:
             StoreUnavailableError: It is not in memory, and the store did not answer.
             KeyringError: The stored credential is not what was once sealed.
         """
-        try:
-            return self.recall(key)
-        except NotInMemoryError:
-            self._metrics.looked_up("miss")
-        digest = self._sealer.digest(key)
+        if digest is None:
+            try:
+                return self.recall(key)
+            except NotInMemoryError as missing:
+                digest = missing.digest
+        self._metrics.looked_up("miss")
         return await self._credential_flights.join(
-            digest, lambda: self._look_up(digest, key), self._remember
+            digest, partial(self._look_up, digest, key), self._remember
         )
 
     async def find_consumer(self, reference: str) -> KnownConsumer | None:

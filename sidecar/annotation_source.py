@@ -30,6 +30,7 @@ def annotation_rules(plugin: Plugin) -> AnnotationRules | None:
         user_id_from=id_sources(config.user_id_from),
         company_id_from=id_sources(config.company_id_from),
         read_token=_TokenReader(token),
+        token_headers=token.headers,
         tokens_of_known=token.tells_company,
     )
 

@@ -72,7 +72,6 @@ BLANKET_EXCEPTS = {
     "authsvc/extauthz/fastlane/call_tasks.py::_await": "the boundary: one call, not the connection",
     "authsvc/extauthz/fastlane/call_tasks.py::_serve": "the boundary: one call, not the connection",
     "authsvc/extauthz/fastlane/calls.py::prompt": "the boundary: one call, not the connection",
-    "authsvc/extauthz/checks.py::check": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/checks.py::_answer": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/checks.py::_ask": "the face: a denial, never a failed rpc",
     "authsvc/extauthz/http.py::check": "the face: a denial, never a broken answer",

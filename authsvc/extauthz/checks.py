@@ -12,12 +12,12 @@ import structlog
 
 from authsvc.answer import Answer, answer, answer_to
 from authsvc.authenticator import Authenticator
-from authsvc.decision import AllowReason, Deny, DenyReason
+from authsvc.decision import AllowReason, Decision, Deny, DenyReason
 from authsvc.extauthz.codec import CodecError, decode
-from authsvc.extauthz.prepared import PreparedAnswers, Unready
+from authsvc.extauthz.prepared import PreparedAnswers, Refusal, Unready
 from authsvc.extauthz.response_wire import encode
 from authsvc.extauthz.turns import Turns
-from authsvc.metrics import AuthMetrics
+from authsvc.metrics import AuthMetrics, CheckTally, Lookup
 from authsvc.request import Request
 
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
@@ -26,6 +26,7 @@ MAX_MESSAGE_LENGTH: Final = 4 * 1024 * 1024  # bytes; Envoy's default buffer fit
 # In one turn of the event loop. Each takes as long as five to ten answers that are ready: those
 # who ask for these are not to wait for a flood of keys that nobody has.
 _STRANGERS_AT_ONCE: Final = 8
+_OF_STRANGERS: Final = (Unready.MISSING, Unready.STRANGER)
 
 _log = structlog.get_logger(__name__)
 _INTERNAL_ERROR = answer(Deny(DenyReason.INTERNAL_ERROR), None)
@@ -45,19 +46,11 @@ class Checks:
         self._hits = metrics.tally(
             result="allow", reason=AllowReason.KEY.value, transport="grpc", lookup="hit"
         )
+        self._refusals: dict[tuple[DenyReason, Lookup | None], CheckTally] = {}
 
     async def check(self, payload: bytes) -> bytes:
         """Return the CheckResponse to a CheckRequest, whatever happens; nothing is prepared."""
-        started = time.perf_counter()
-        try:
-            request = decode(payload)
-            decision = await self._authenticator.decide(request)
-            decided = answer_to(decision, request, self._authenticator)
-            reply = encode(decided)
-        except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
-            decided, reply = _fault(error)
-        self._count(decided, started)
-        return reply
+        return await self._ask(payload, time.perf_counter(), is_kept=False)
 
     def answer(self, payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         """Return what ``check`` returns, or what to await for it.
@@ -71,10 +64,15 @@ class Checks:
         self, payload: bytes, started: float, *, may_wait: bool
     ) -> bytes | Coroutine[Any, Any, bytes]:
         try:
-            ready: bytes | Unready | None = self._prepared.find(payload)
-            if ready is Unready.STRANGER and may_wait and not self._strangers.take():
-                return self._wait(payload, started)
+            ready: bytes | Refusal | Unready | None = self._prepared.find(payload)
+            if isinstance(ready, Refusal):
+                self._count_refusal(ready, started)
+                return ready.reply
             if not isinstance(ready, bytes):
+                if ready in _OF_STRANGERS and may_wait and not self._strangers.take():
+                    return self._wait(payload, started)
+                if ready is Unready.MISSING:
+                    return self._ask(payload, started, is_kept=True)
                 request = decode(payload)
                 if ready is Unready.UNREAD:
                     ready = self._prepared.find_for(request)
@@ -83,10 +81,8 @@ class Checks:
                 return ready
             decision = self._authenticator.decide_now(request)
             if decision is None:
-                return self._ask(request, started)
-            decided = answer_to(decision, request, self._authenticator)
-            reply = encode(decided)
-            self._prepared.offer(request, decision, decided, reply)
+                return self._ask(payload, started, is_kept=True)
+            decided, reply = self._settle(request, decision, is_kept=True)
         except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
             decided, reply = _fault(error)
         self._count(decided, started)
@@ -98,17 +94,35 @@ class Checks:
         answer = self._answer(payload, started, may_wait=False)
         return answer if isinstance(answer, bytes) else await answer
 
-    async def _ask(self, request: Request, started: float) -> bytes:
-        """Return the CheckResponse to what memory does not know enough of."""
+    async def _ask(self, payload: bytes, started: float, *, is_kept: bool) -> bytes:
+        """Return the CheckResponse, with what the store says if that is needed."""
         try:
+            request = decode(payload)
             decision = await self._authenticator.decide(request)
-            decided = answer_to(decision, request, self._authenticator)
-            reply = encode(decided)
-            self._prepared.offer(request, decision, decided, reply)
+            decided, reply = self._settle(request, decision, is_kept=is_kept)
         except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
             decided, reply = _fault(error)
         self._count(decided, started)
         return reply
+
+    def _settle(
+        self, request: Request, decision: Decision, *, is_kept: bool
+    ) -> tuple[Answer, bytes]:
+        """Return the answer that a decision leads to, also as bytes; keep it if that is wanted."""
+        decided = answer_to(decision, request, self._authenticator)
+        reply = encode(decided)
+        if is_kept:
+            self._prepared.offer(request, decision, decided, reply)
+        return decided, reply
+
+    def _count_refusal(self, refusal: Refusal, started: float) -> None:
+        outcome = (refusal.reason, refusal.lookup)
+        tally = self._refusals.get(outcome)
+        if tally is None:
+            tally = self._refusals[outcome] = self._metrics.tally(
+                result="deny", reason=refusal.reason, transport="grpc", lookup=refusal.lookup
+            )
+        tally.add(time.perf_counter() - started)
 
     def _count(self, decided: Answer, started: float) -> None:
         self._metrics.checked(

@@ -1,8 +1,8 @@
 """How the headers of a CheckRequest begin on the wire: what need not be taken apart again.
 
-What callers can rely on: whatever the bytes are, a length is that which protobuf finds, and a
-header that holds no key is none of those that may hold it.  Memory is bounded, and holds nothing
-of what headers say.
+What callers can rely on: whatever the bytes are, a length is that which protobuf finds, a name is
+ASCII, and a header that holds no key is none of those that may hold it.  Memory is bounded, and
+holds nothing of what headers say.
 """
 
 from collections.abc import Collection
@@ -68,10 +68,10 @@ class HeaderShapes:
             return 0
         if value != end and not self._fills(payload, value, end):
             return 0
-        try:
-            name = payload[start + 2 : value].decode().lower()
-        except UnicodeDecodeError:
+        name_bytes = payload[start + 2 : value]
+        if not name_bytes.isascii():
             return 0
+        name = name_bytes.decode().lower()
         step = end - at
         if name in self._telling:
             is_empty = value == end or value + _TAG_AND_LENGTH == end

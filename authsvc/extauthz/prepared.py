@@ -1,8 +1,8 @@
 """Answers that are ready: Check without building what was built before.
 
-What callers can rely on: an answer is the very bytes that the whole way would lead to, a new
-transaction id apart, or None. It holds for the identity and the policy that it was made for, as
-they are in memory now: what the change log revokes is not answered any more.
+What callers can rely on: an answer is the very bytes that the whole way would lead to, new ids of
+the request and the transaction apart, or None. It holds for the identity and the policy that it
+was made for, as they are in memory now: what the change log revokes is not answered any more.
 """
 
 from enum import Enum
@@ -12,13 +12,17 @@ from authsvc.answer import Allowed, Answer
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
-from authsvc.decision import Allow, Decision, Identity
+from authsvc.decision import Allow, Decision, Deny, DenyReason, Identity
 from authsvc.extauthz.codec import are_peers, names_in
+from authsvc.extauthz.prepared_refusals import REASONS, PreparedRefusals
 from authsvc.extauthz.request_wire import RequestWire, Terms
 from authsvc.governance import may_govern
-from authsvc.policy import PolicyBook
-from authsvc.preparation import is_plain, key_in, key_of, recipe_for
+from authsvc.metrics import Lookup
+from authsvc.policy import PREFIXED, PolicyBook
+from authsvc.prefixed_key import cannot_be_valid
+from authsvc.preparation import Recipe, is_plain, key_in, key_of, recipe_for
 from authsvc.request import Request
+from authsvc.resolver import NotInMemoryError
 
 CAPACITY: Final = 16_384  # answers, of about a kilobyte each
 
@@ -32,11 +36,29 @@ class Unready(Enum):
     """Why no answer to a request is ready; false, as what is not there."""
 
     UNREAD = "not as Envoy usually writes it: to be read by other means, for find_for"
-    STRANGER = "nobody in memory may use its key"
+    MISSING = "memory does not tell whose its key is"
+    STRANGER = "nobody may use its key, and how that is told is not ready"
     OTHER = "its answer depends on more, or was not given yet"
 
     def __bool__(self) -> bool:
         return False
+
+
+class Refusal:
+    """A CheckResponse that refuses a key.
+
+    Attributes:
+        reply: The response.
+        reason: Why.
+        lookup: As what a look-up of the key counts; None: there was none.
+    """
+
+    __slots__ = ("lookup", "reason", "reply")
+
+    def __init__(self, reply: bytes, reason: DenyReason, lookup: Lookup | None) -> None:
+        self.reply = reply
+        self.reason = reason
+        self.lookup = lookup
 
 
 class PreparedAnswers:
@@ -46,23 +68,27 @@ class PreparedAnswers:
         """Prepare nothing yet."""
         self._authenticator = authenticator
         self._answers: BoundedMap[_Place, _Answer] = BoundedMap(capacity)
+        self._refusals = PreparedRefusals(authenticator)
         self._book: PolicyBook | None = None
         self._terms: dict[_Names, Terms] = {}
         self._wire = RequestWire(terms_of=self._terms_named_by, are_peers=are_peers)
 
-    def find(self, payload: bytes) -> bytes | Unready:
-        """Return the answer to a CheckRequest that allows it, or why none is ready."""
+    def find(self, payload: bytes) -> bytes | Refusal | Unready:
+        """Return the answer to a CheckRequest: what allows it, a refusal, or why none is ready."""
         if self._authenticator.policies is not self._book:
             self._turn_over()
         asked = self._wire.read(payload)
         if asked is None:
             return Unready.UNREAD
-        terms, method, path, host, value = asked
+        terms, method, path, host, value, headers_at = asked
         recipe = terms.recipe
         key = key_in(value)
         if recipe is None or key is None or not is_plain(method, path, recipe):
             return Unready.OTHER
-        return self._find(terms, host, key)
+        found = self._find(terms, host, key)
+        if not isinstance(found, DenyReason):
+            return found
+        return self._refuse(payload, headers_at, host, terms, key, found)
 
     def find_for(self, request: Request) -> bytes | None:
         """Return the answer to a request that allows it, if it is ready."""
@@ -74,7 +100,7 @@ class PreparedAnswers:
         return found if isinstance(found, bytes) else None
 
     def offer(self, request: Request, decision: Decision, answer: Answer, reply: bytes) -> None:
-        """Keep an answer that was just given, if all that says the same may have it again.
+        """Keep an answer that was just given, if all who ask the same may have it again.
 
         Args:
             request: What was asked.
@@ -82,6 +108,8 @@ class PreparedAnswers:
             answer: What that means.
             reply: The same as bytes.
         """
+        if isinstance(decision, Deny):
+            self._offer_refusal(request, decision)
         if not isinstance(decision, Allow) or not isinstance(answer, Allowed):
             return
         identity = decision.identity
@@ -102,10 +130,14 @@ class PreparedAnswers:
         place = (identity.credential_id, _host(request), terms)
         self._answers.put(place, _Answer(identity, parts))
 
-    def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | Unready:
-        identity = self._authenticator.peek(ApiKey(key))
-        if identity is None:
-            return Unready.STRANGER
+    def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | DenyReason | Unready:
+        try:
+            identity = self._authenticator.peek(ApiKey(key))
+        except NotInMemoryError:
+            is_known = _is_malformed(ApiKey(key), terms.recipe)
+            return DenyReason.UNKNOWN_KEY if is_known else Unready.MISSING
+        if isinstance(identity, DenyReason):
+            return identity
         if identity.credential_id is None:
             return Unready.OTHER
         known = self._answers.get((identity.credential_id, host, terms))
@@ -114,6 +146,36 @@ class PreparedAnswers:
         if len(known.parts) == 1:
             return known.parts[0]
         return self._authenticator.annotator.new_transaction_id().encode().join(known.parts)
+
+    def _refuse(  # noqa: PLR0917 - what was read of the request
+        self,
+        payload: bytes,
+        headers_at: int,
+        host: bytes,
+        terms: Terms,
+        key: bytes,
+        reason: DenyReason,
+    ) -> Refusal | Unready:
+        recipe = terms.recipe
+        if recipe is None or not recipe.refusals:
+            return Unready.STRANGER
+        if host.find(b",") >= 0 or key.find(b",") >= 0:
+            return Unready.STRANGER  # several hosts are no request, several keys another reason
+        lookup: Lookup | None = "known_unknown" if reason is DenyReason.UNKNOWN_KEY else "hit"
+        if _is_malformed(ApiKey(key), recipe):
+            reason, lookup = DenyReason.UNKNOWN_KEY, None  # that is seen before it is looked up
+        reply = self._refusals.find(payload, headers_at, host, terms, reason)
+        return Unready.STRANGER if reply is None else Refusal(reply, reason, lookup)
+
+    def _offer_refusal(self, request: Request, decision: Deny) -> None:
+        if self._authenticator.policies is not self._book:
+            self._turn_over()
+        terms = self._terms_of(request.route, request.service)
+        recipe = terms.recipe
+        if recipe is None or not recipe.refusals or recipe.policy != decision.policy:
+            return
+        if decision.reason in REASONS:
+            self._refusals.prepare(request, terms, decision.reason)
 
     def _may_govern(self, terms: Terms) -> bool:
         governance = self._authenticator.governance
@@ -124,6 +186,7 @@ class PreparedAnswers:
         self._book = self._authenticator.policies
         self._terms.clear()
         self._answers.clear()
+        self._refusals.forget()
         self._wire.forget_terms()
 
     def _terms_of(self, route: str | None, service: str | None) -> Terms:
@@ -149,6 +212,13 @@ class _Answer:
     def __init__(self, identity: Identity, parts: list[bytes]) -> None:
         self.identity = identity
         self.parts = parts
+
+
+def _is_malformed(key: ApiKey, recipe: Recipe | None) -> bool:
+    """Tell whether a key is refused by its form, whoever has it."""
+    if recipe is None or recipe.policy.key_auth.key_format != PREFIXED:
+        return False
+    return cannot_be_valid(key)
 
 
 def _host(request: Request) -> bytes:

@@ -81,8 +81,8 @@ class Terms:
         self.mapped = HeaderShapes(telling, is_raw=False)
 
 
-# What is asked: the terms; then method, path, host and key, as bytes.
-Asked = tuple[Terms, bytes, bytes, bytes, bytes]
+# What is asked: the terms; then method, path, host and key, as bytes; where the headers begin.
+Asked = tuple[Terms, bytes, bytes, bytes, bytes, int]
 
 
 class RequestWire:
@@ -182,20 +182,20 @@ def _read_request(payload: bytes, at: int, end: int, terms: Terms) -> Asked | No
     size = payload[at + 1]
     method = payload[at + 2 : at + 2 + size]
     at += 2 + size
-    key = b""
+    key, first = b"", at
     if payload[at] == _HEADERS:
         key, at = _read_headers(payload, at, end, terms.mapped)
         if not key:
             return None
     if payload[at] != _PATH or not method or not payload[start:at].isascii():
         return None
-    return _read_target(payload, at, end, terms, method, key)
+    return _read_target(payload, at, end, terms, method, key, first)
 
 
 def _read_target(  # noqa: PLR0917 - what was read before it
-    payload: bytes, at: int, end: int, terms: Terms, method: bytes, key: bytes
+    payload: bytes, at: int, end: int, terms: Terms, method: bytes, key: bytes, first: int
 ) -> Asked | None:
-    """Read HttpRequest from its path on; ``key`` is what `headers` has, if it is there."""
+    """Read HttpRequest from its path on; ``key`` is what `headers` has, if that is there."""
     at, size = at + 2, payload[at + 1]
     if size > _SHORT:
         at, size = at + 1, size + (payload[at] << 7) - _MORE
@@ -218,8 +218,9 @@ def _read_target(  # noqa: PLR0917 - what was read before it
             at, size = at + 1, size + (payload[at] << 7) - _MORE
         if at + size != end:
             return None
+        first = at
         key, at = _read_headers(payload, at, end, terms.raw)
-    return (terms, method, path, host, key) if key and at == end else None
+    return (terms, method, path, host, key, first) if key and at == end else None
 
 
 def _read_headers(payload: bytes, at: int, end: int, shapes: HeaderShapes) -> tuple[bytes, int]:

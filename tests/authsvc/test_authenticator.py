@@ -74,7 +74,7 @@ class ScriptedResolver:
             raise NotInMemoryError(reference=reference)
         return self.consumers.get(reference)
 
-    async def find(self, key: ApiKey) -> Identity | None:
+    async def find(self, key: ApiKey, *, digest: bytes | None = None) -> Identity | None:
         if self.failing:
             raise self.failing
         return self.keys.get(key.reveal())

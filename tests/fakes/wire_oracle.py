@@ -1,7 +1,9 @@
 """Holds what is read off the bytes of a CheckRequest against what protobuf reads."""
 
-from authsvc.extauthz.codec import are_peers, names_in, names_of, parse
+from authsvc.extauthz.codec import CodecError, are_peers, names_in, names_of, parse, request_of
+from authsvc.extauthz.pb.extauthz_pb2 import AttributeContext
 from authsvc.extauthz.request_wire import Asked, RequestWire, Terms
+from authsvc.extauthz.wishes import Wish, Wishes, wish_of
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.preparation import recipe_for
 from authsvc.transaction_id import TRANSACTION_ID
@@ -10,6 +12,7 @@ BOOK = PolicyBook.bind(
     default=KeyAuthConfig(key_names=("api_key",)), plugins=(), routes=(), services=()
 )
 TELLING = ("api_key", "api-key", TRANSACTION_ID)
+WISHES = Wishes((b"token",))
 
 
 def terms_of(part: bytes) -> Terms | None:
@@ -27,7 +30,7 @@ def read(wire: RequestWire, payload: bytes) -> Asked | None:
     """Return what is read, after protobuf has read the same."""
     asked = wire.read(payload)
     if asked is not None:
-        terms, method, path, host, key = asked
+        terms, method, path, host, key, headers_at = asked
         attributes = parse(payload)  # raises if there is anything wrong with it
         http = attributes.request.http
         assert (terms.route, terms.service) == names_of(attributes)
@@ -48,4 +51,19 @@ def read(wire: RequestWire, payload: bytes) -> Asked | None:
         assert telling[0][0] != TRANSACTION_ID
         assert telling[0][1] == key != b""
         assert method
+        _judge_wish(WISHES.read(payload, headers_at), attributes)
     return asked
+
+
+def _judge_wish(wish: Wish | None, attributes: AttributeContext) -> None:
+    """See that what is read is what the whole way goes by; an id that it lacks is made up."""
+    try:
+        request = request_of(attributes)
+    except CodecError:
+        return
+    if wish is not None:
+        assert not request.first("token")
+        same = wish_of(request)
+        assert same is not None
+        assert wish[0] == same[0]
+        assert wish[1] == same[1] if request.first("x-request-id") else len(wish[1]) == len(same[1])

@@ -14,16 +14,25 @@ from authsvc.policy import PolicyBook
 from authsvc.request import Request
 from sidecar.annotation_source import annotation_rules
 
-IDS = AnnotationRules(transaction_ids=True)
+TOKENS_IN = ("authorization",)
+IDS = AnnotationRules(transaction_ids=True, token_headers=TOKENS_IN)
 CONFIGS: dict[str, tuple[dict[str, Any], AnnotationRules | None]] = {
     "by default": ({}, IDS),
-    "without transaction ids": ({"disable_transaction_id": True}, AnnotationRules()),
+    "without transaction ids": (
+        {"disable_transaction_id": True},
+        AnnotationRules(token_headers=TOKENS_IN),
+    ),
+    "with tokens elsewhere": (
+        {"authorization_header_name": "X_Token, Authorization"},
+        replace(IDS, token_headers=("x_token", "x-token", "authorization")),
+    ),
     "with sources of ids": (
         {"user_id_from": "metadata:user,id", "company_id_from": "tags:company:"},
         AnnotationRules(
             transaction_ids=True,
             user_id_from=(IdSource("metadata", "user"), IdSource("id")),
             company_id_from=(IdSource("tags", "company:"),),
+            token_headers=TOKENS_IN,
         ),
     ),
     "not valid": ({"company_id_from": "nowhere"}, None),

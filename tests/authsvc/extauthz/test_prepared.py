@@ -6,24 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authsvc.annotation_rules import AnnotationRules, IdSource
-from authsvc.answer import answer as answer_of
 from authsvc.answer import answer_to
-from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
-from authsvc.decision import Deny, DenyReason, Identity
-from authsvc.entities import Plugin
-from authsvc.extauthz.codec import CodecError, decode
-from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest, CheckResponse
-from authsvc.extauthz.prepared import PreparedAnswers, Unready
+from authsvc.extauthz.codec import decode
+from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+from authsvc.extauthz.prepared import Unready
 from authsvc.extauthz.response_wire import encode
-from authsvc.metrics import NullMetrics
-from authsvc.policy import KeyAuthConfig, PolicyBook
-from authsvc.resolver import NotInMemoryError
+from authsvc.policy import KeyAuthConfig
 from authsvc.store import KnownConsumer
-from tests.fakes.answers import check_now
 from tests.fakes.check_requests import check_request
 from tests.fakes.entities import a_consumer
+from tests.fakes.prepared_world import World, acl, book, transaction_of, watch, without_transaction
 
 NAMES = [
     "x-moesif-transaction-id",
@@ -66,129 +59,6 @@ configs = st.fixed_dictionaries(
         "edge_cache": st.just(2),
     },
 )
-
-
-class Lookups(NullMetrics):
-    """Counts what was looked up."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-
-    def looked_up(self, kind: str) -> None:
-        self.seen.append(kind)
-
-
-class Memory:
-    """A resolver that knows two keys, and no store."""
-
-    def __init__(self, metrics: Lookups) -> None:
-        self.metrics = metrics
-        self.identities = {
-            b"good": Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1"),
-            b"other": Identity(KnownConsumer(a_consumer(2), ()), "credential-2"),
-        }
-
-    def peek(self, key: object) -> Identity | None:
-        return self.identities.get(key.reveal())
-
-    def recall(self, key: object) -> Identity | None:
-        identity = self.peek(key)
-        if identity is None:
-            raise NotInMemoryError(key=key)
-        self.metrics.looked_up("hit")
-        return identity
-
-    def recall_consumer(self, reference: str) -> KnownConsumer | None:
-        return KnownConsumer(a_consumer(3), ())
-
-
-class World:
-    """An authenticator on that memory, and its prepared answers."""
-
-    def __init__(
-        self, config: KeyAuthConfig | None = None, plugins: tuple[Plugin, ...] = ()
-    ) -> None:
-        self.metrics = Lookups()
-        self.memory = Memory(self.metrics)
-        self.now = 1000.0
-        self.authenticator = Authenticator(
-            resolver=self.memory,  # type: ignore[arg-type]  # it has what is called
-            policies=book(config or KeyAuthConfig(), plugins),
-            clock=lambda: self.now,
-        )
-        self.prepared = PreparedAnswers(self.authenticator, capacity=3)
-
-    def ready(self, request: CheckRequest) -> bytes | None:
-        """Return the answer that is ready, by whichever way the request can be read."""
-        payload = request.SerializeToString()
-        found = self.prepared.find(payload)
-        other = self.prepared.find_for(decode(payload))
-        if found is not Unready.UNREAD:
-            assert without_transaction(found or b"") == without_transaction(other or b"")
-        return other
-
-    def ask(self, request: CheckRequest) -> bytes | None:
-        """Return the answer that is ready, or is after the request was answered once."""
-        try:
-            return self.ready(request) or (self.give(request) and self.ready(request))
-        except CodecError:
-            return None
-
-    def give(self, request: CheckRequest) -> bool:
-        """Answer the whole way; return whether that was possible."""
-        asked = decode(request.SerializeToString())
-        decision = self.authenticator.decide_now(asked)
-        if decision is None:
-            return False
-        answer = answer_to(decision, asked, self.authenticator)
-        self.prepared.offer(asked, decision, answer, encode(answer))
-        return True
-
-    def told(self, request: CheckRequest) -> CheckResponse | None:
-        """Return the answer without what each has anew."""
-        found = self.ask(request)
-        return without_transaction(found) if found else None
-
-    def whole_way(self, request: CheckRequest) -> bytes:
-        decided = check_now(decode(request.SerializeToString()), self.authenticator)
-        return encode(decided or answer_of(Deny(DenyReason.UNKNOWN_KEY), None))
-
-
-def book(config: KeyAuthConfig, plugins: tuple[Plugin, ...] = ()) -> PolicyBook:
-    return PolicyBook.bind(
-        default=config, plugins=plugins, routes=(), services=(), annotation_of=wanted_by
-    )
-
-
-def wanted_by(plugin: Plugin) -> AnnotationRules | None:
-    if plugin.name != "watch":
-        return None
-    return AnnotationRules(
-        transaction_ids=True,
-        company_id_from=(IdSource("custom_id"),),
-        read_token=lambda _request, known: (None, None) if known else ("spoofed", "spoofed"),
-        tokens_of_known=bool(plugin.config.get("tokens")),
-    )
-
-
-def watch(**config: bool) -> Plugin:
-    return Plugin(id="watch-1", created_at=1, updated_at=1, name="watch", config=config)
-
-
-def transaction_of(answer: bytes) -> str:
-    return CheckResponse.FromString(answer).dynamic_metadata["transaction_id"]
-
-
-def without_transaction(answer: bytes) -> CheckResponse:
-    found = CheckResponse.FromString(answer)
-    if "transaction_id" in found.dynamic_metadata:
-        old = found.dynamic_metadata["transaction_id"].encode()
-        found = CheckResponse.FromString(answer.replace(old, b"0" * len(old)))
-    return found
-
-
-def acl(**groups: list[str]) -> Plugin:
-    return Plugin(id="acl-1", created_at=1, updated_at=1, name="acl", config=groups)
 
 
 # One that is read off its bytes, and one that is not.

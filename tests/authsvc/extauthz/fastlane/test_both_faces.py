@@ -73,14 +73,14 @@ class Keys:
         self._good = Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1")
 
     def peek(self, key: ApiKey) -> Identity | None:
+        if key == ApiKey(b"stored"):
+            raise NotInMemoryError(key=key)
         return self._good if key == ApiKey(b"good") else None
 
     def recall(self, key: ApiKey) -> Identity | None:
-        if key == ApiKey(b"stored"):
-            raise NotInMemoryError(key=key)
         return self.peek(key)
 
-    async def find(self, key: ApiKey) -> Identity | None:
+    async def find(self, key: ApiKey, *, digest: bytes) -> Identity | None:
         await asyncio.sleep(0)
         return Identity(KnownConsumer(a_consumer(2), ()), "credential-2")
 
