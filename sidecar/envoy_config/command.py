@@ -87,7 +87,7 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
-    help="Proxies in front of Envoy whose X-Forwarded-For is true.",
+    help="Proxies in front of Envoy whose X-Forwarded-For and -Proto are true.",
 )
 @click.option(
     "--trusted-ca",

@@ -115,6 +115,7 @@ def _planned(
             methods=tuple(row.get("methods") or ()),
             headers={name: tuple(values) for name, values in (row.get("headers") or {}).items()},
             grpc_only=grpc_only,
+            secure_only=_TLS.issuperset(row.get("protocols") or ("http",)),
             # The path of a gRPC call is the method's name.
             strip_path=bool(row.get("strip_path", True)) and not grpc_only,
             path_prefix=(service.get("path") or "").rstrip("/"),

@@ -64,6 +64,8 @@ class PlannedRoute:
         headers: Each of these with any of its values, without regard to case; a single value
             ``~*…`` is a regular expression.
         grpc_only: Only gRPC requests match.
+        secure_only: Requests that came to Envoy, or to the trusted hops before it, without TLS are
+            told to use it.
         strip_path: Takes the matched part off the path.
         path_prefix: Put before the path, no slash at the end.
         host_header: What the upstream gets as Host; None leaves the client's.
@@ -81,6 +83,7 @@ class PlannedRoute:
     methods: tuple[str, ...] = ()
     headers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     grpc_only: bool = False
+    secure_only: bool = False
     strip_path: bool = False
     path_prefix: str = ""
     host_header: str | None = None

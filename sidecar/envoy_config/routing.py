@@ -12,12 +12,28 @@ from typing import Any
 from sidecar.envoy_config import body_capture
 from sidecar.envoy_config.authorization import NAMESPACE, check_settings
 from sidecar.envoy_config.body_hiding import enabled
-from sidecar.envoy_config.plan import BodyUse, EnvoyPlan, Path, PlannedRoute
+from sidecar.envoy_config.plan import BodyUse, Capture, EnvoyPlan, Path, PlannedRoute
 
 _EVERY_PATH = Path(text="/")
 _REGEX_VALUE = "~*"  # how Kong marks a header's value as a regular expression
+# How the request came to Envoy: nobody in front of the trusted hops can say anything else.
+_SCHEME = "x-forwarded-proto"
 
 Json = dict[str, Any]
+
+# As Kong answers, but for the header Upgrade, which Envoy takes off.
+_UPGRADE: Json = {
+    "direct_response": {
+        "status": 426,
+        "body": {"inline_string": '{"message":"Please use HTTPS protocol"}'},
+    },
+    "response_headers_to_add": [
+        {
+            "header": {"key": "content-type", "value": "application/json; charset=utf-8"},
+            "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+        }
+    ],
+}
 
 
 def routes(plan: EnvoyPlan, planned: PlannedRoute) -> list[Json]:
@@ -26,21 +42,26 @@ def routes(plan: EnvoyPlan, planned: PlannedRoute) -> list[Json]:
     if planned.body is not BodyUse.NONE:
         # First for gRPC calls, without their bodies: waiting for one would block a stream for ever.
         variants.insert(0, replace(planned, grpc_only=True, body=BodyUse.NONE))
-    return [
-        _route(plan, variant, path, rewrite)
+    made = [
+        _route(plan, variant, path, {"route": {**_action(variant), **rewrite}})
         for variant in variants
         for path, rewrite in _paths(variant)
     ]
+    if planned.secure_only:
+        # What comes in clear must not fall through to another route.
+        open_to_all = replace(planned, secure_only=False, body=BodyUse.NONE, captures=Capture())
+        made += [_route(plan, open_to_all, path, _UPGRADE) for path, _ in _paths(planned)]
+    return made
 
 
-def _route(plan: EnvoyPlan, planned: PlannedRoute, path: Json, rewrite: Json) -> Json:
+def _route(plan: EnvoyPlan, planned: PlannedRoute, path: Json, does: Json) -> Json:
     context = {"route": planned.name}
     if planned.service is not None:
         context["service"] = planned.service
     return {
         "name": planned.name,
         "match": {**path, **_conditions(planned)},
-        "route": {**_action(planned), **rewrite},
+        **does,
         "metadata": {"filter_metadata": {NAMESPACE: context}},
         "typed_per_filter_config": {
             **check_settings(plan, context, with_body=planned.body is not BodyUse.NONE),
@@ -80,6 +101,8 @@ def _conditions(planned: PlannedRoute) -> Json:
         _header(name.lower(), f"(?i:{_either(_value_patterns(values))})")
         for name, values in sorted(planned.headers.items())
     ]
+    if planned.secure_only:
+        headers.append(_header(_SCHEME, "https"))
     return {
         **({"headers": headers} if headers else {}),
         **({"grpc": {}} if planned.grpc_only else {}),

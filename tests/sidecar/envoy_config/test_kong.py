@@ -107,6 +107,16 @@ def test_a_grpc_route_keeps_its_path() -> None:
     assert (planned.grpc_only, planned.strip_path) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("protocols", "secure_only"),
+    [(["https"], True), (["grpcs"], True), (["http", "https"], False), (None, False)],
+)
+def test_a_route_without_http_is_for_tls_alone(
+    protocols: list[str] | None, secure_only: bool
+) -> None:
+    assert convert(route(protocols=protocols)).routes[0].secure_only == secure_only
+
+
 SKIPPED = {
     "it has no service": route(service=None),
     "it matches nothing": route(paths=None),

@@ -140,6 +140,25 @@ async def test_the_first_route_that_matches_wins(start_gateway: StartGateway) ->
     assert names == ["one", "two"]
 
 
+async def test_a_route_for_tls_alone_tells_others_to_use_it(start_gateway: StartGateway) -> None:
+    routes = (route("safe", path=PREFIX, secure_only=True), route("all"))
+    direct, behind = [await start_gateway(routes=routes, trusted_hops=hops) for hops in (0, 1)]
+
+    spoofed, terminated, plain = [
+        await get(gateway.port, "/foo", f"x-forwarded-proto: {scheme}")
+        for gateway, scheme in ((direct, "https"), (behind, "https"), (behind, "http"))
+    ]
+
+    assert (terminated.status, terminated.json()["path"]) == (200, "/foo")
+    for refused in (spoofed, plain):
+        assert refused.status == 426
+        assert refused.json() == {"message": "Please use HTTPS protocol"}
+        assert refused.headers["content-type"] == "application/json; charset=utf-8"
+    assert (await get(direct.port, "/bar")).status == 200
+    names = {seen.attributes.context_extensions["route"] for seen in behind.checks.seen}
+    assert names == {"safe"}
+
+
 async def test_the_upstream_gets_the_host_of_the_route(start_gateway: StartGateway) -> None:
     gateway = await start_gateway(routes=(route(host_header="up.test:81"),))
 
