@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from typing import Any
 
 from sidecar.admin.call import Call, Reply
@@ -43,10 +44,11 @@ _SECURITY: JsonDocument = {
 
 def openapi_endpoint(endpoints: Iterable[Endpoint], *, version: str) -> Endpoint:
     """Return the endpoint that shows the document of these endpoints."""
-    document = describe(endpoints, version=version)
+    # Made when it is first asked for: most processes never are, and it takes longer than the rest.
+    document = cache(partial(describe, list(endpoints), version=version))
 
     async def read(_call: Call) -> Reply:
-        return Reply(body=document)
+        return Reply(body=document())
 
     operation = Operation(summary="Show this document.", gives={"type": "object"})
     return Endpoint(PATH, {"GET": read}, READABLE, {"GET": operation})
