@@ -10,7 +10,7 @@ What callers can rely on:
    is excluded.
 4. Of what could be excluded, a few each second are not: the change that tells of a new key takes
    a moment, and whoever creates a key and uses it at once must not be turned away by that. What a
-   flood asks of the store stays bounded.
+   flood asks of the store stays bounded, and comes evenly.
 5. Memory is bounded: if there are more keys than ``capacity``, nothing is excluded.
 """
 
@@ -29,8 +29,8 @@ from authsvc.store import DigestListing
 
 CAPACITY = 5_000_000  # keys, of some eight bytes
 PAGE = 10_000  # keys: a few milliseconds of the database, a fraction of one of the event loop
-DOUBTS = 64  # keys a second
-_DOUBT_SECONDS = 1.0
+DOUBTS = 64  # keys a second, and that many at once
+_DOUBT_SECONDS = 1.0  # that a doubt lasts: one decision asks more than once
 _RETRY = 1.0  # seconds, after an outage
 _REST = 0.1  # seconds for each page that was loaded: some ten times what it took
 _END = 1 << 8 * PREFIX_BYTES
@@ -70,8 +70,9 @@ class KnownKeys:
         self._is_wanted = asyncio.Event()
         self._has_complained = False
         self._is_away = False
-        self._doubted: set[bytes] = set()
-        self._doubted_since = float("-inf")
+        self._doubted: dict[bytes, float] = {}  # and since when, the oldest first
+        self._doubts_left = float(doubts)
+        self._counted_at = monotonic()
 
     def exclude(self, digest: bytes) -> bool:
         """Tell whether nobody has this blind index; the caller knows that the log is being read."""
@@ -117,13 +118,19 @@ class KnownKeys:
 
     def _is_doubted(self, digest: bytes) -> bool:
         now = self._monotonic()
-        if now - self._doubted_since >= _DOUBT_SECONDS:
-            self._doubted.clear()
-            self._doubted_since = now
-        if len(self._doubted) < self._doubts:
-            self._doubted.add(digest)
-        # The same for the rest of the second: one decision asks more than once.
-        return digest in self._doubted
+        while self._doubted and now - next(iter(self._doubted.values())) >= _DOUBT_SECONDS:
+            del self._doubted[next(iter(self._doubted))]
+        if digest in self._doubted:
+            return True
+        # A second's worth at once in each second would keep waiting who is known.
+        gained = (now - self._counted_at) * self._doubts
+        self._doubts_left = min(float(self._doubts), self._doubts_left + gained)
+        self._counted_at = now
+        if self._doubts_left < 1:
+            return False
+        self._doubts_left -= 1
+        self._doubted[digest] = now
+        return True
 
     async def _keep_loaded(self) -> None:
         while True:

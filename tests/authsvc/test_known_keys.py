@@ -252,6 +252,36 @@ async def test_of_those_not_known_a_few_each_second_are_asked_for_all_the_same()
         assert [bench.excludes(key) for key in reversed(others)] == [False] * 2 + [True] * 8
 
 
+async def test_in_a_flood_those_come_evenly() -> None:
+    bench = await Bench(doubts=4).filled()
+    async with bench.loaded():
+        assert [bench.excludes(f"first-{number}") for number in range(8)] == [False] * 4 + [
+            True
+        ] * 4
+        for number in range(8):
+            bench.now += 0.25
+            assert [bench.excludes(f"{number}-{each}") for each in "abc"] == [False, True, True]
+
+
+async def test_a_doubt_lasts_until_the_decision_that_has_it() -> None:
+    bench = await Bench(doubts=1).filled()
+    async with bench.loaded():
+        bench.now += 0.75
+        assert not bench.excludes("new")
+        bench.now += 0.5
+        assert not bench.excludes("new")
+        assert bench.excludes("another")
+
+
+async def test_what_is_doubted_is_bounded() -> None:
+    bench = await Bench(doubts=4).filled()
+    async with bench.loaded():
+        for number in range(100):
+            bench.now += 0.05
+            bench.excludes(f"made-up-{number}")
+            assert len(bench.known._doubted) <= 8
+
+
 async def test_the_database_rests_between_two_loads() -> None:
     resting = await Bench(rest=1e9).filled()
     resting.listing.held = True
