@@ -82,14 +82,15 @@ class PreparedRefusals:
         }
 
     def prepare(self, request: Request, terms: Terms, reason: DenyReason) -> None:
-        """Make a refusal ready for all requests that are to have the same as this one."""
+        """Make a refusal ready for all requests that are to have the same, unless it is."""
         wish = wish_of(request)
         if wish is None or terms.recipe is None:
             return
         form, request_id = wish
         sizes = (len(request_id), len((request.authority or "").encode()))
         place = (terms, reason, form, sizes)
-        self._formats.put(place, _format(place, terms.recipe))
+        if self._formats.get(place) is None:
+            self._formats.put(place, _format(place, terms.recipe))
 
     def forget(self) -> None:
         """Begin anew: the policies are others now."""

@@ -162,6 +162,15 @@ def test_whatever_hosts_and_ids_are_made_up_no_more_is_prepared() -> None:
     assert len(formats) == 1
 
 
+def test_what_is_prepared_is_not_prepared_again(prepared: World) -> None:
+    [before] = prepared.prepared._refusals._formats._entries.values()
+
+    assert prepared.give(asked_with(b"bad"))
+
+    [after] = prepared.prepared._refusals._formats._entries.values()
+    assert after is before
+
+
 def test_what_is_prepared_is_bounded() -> None:
     world = World()
     world.prepared._refusals._formats = BoundedMap(3)
