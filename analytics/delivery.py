@@ -18,15 +18,15 @@ What callers can rely on, strongest first:
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import structlog
 
 from analytics.batch_sender import BatchSender
-from analytics.collector import Payload, Target
+from analytics.collector import Payload
 from analytics.dead_letters import DeadLetter
+from analytics.delivery_settings import DeliverySettings
 from analytics.encoding import encode_batch, open_events, open_payload
-from analytics.event_queue import EventQueue, QueueBounds, QueueLimits
+from analytics.event_queue import EventQueue, QueueBounds
 from analytics.metrics import (
     AnalyticsMetrics,
     BreakerState,
@@ -45,19 +45,6 @@ _LAST_TRY = 1.0  # seconds to stop in where the collector was away, and there is
 _DISK_SECONDS = 1.0  # that what is left has to get to the disk when the process stops
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class DeliverySettings:
-    """How the events of one application id are queued and sent.
-
-    At most ``max_rate`` events go in a second; None: as many as the collector takes.
-    """
-
-    target: Target
-    limits: QueueLimits
-    compress: bool
-    max_rate: int | None = None
 
 
 class Delivery:

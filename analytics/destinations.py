@@ -15,7 +15,8 @@ from analytics.batch_sender import BatchSender
 from analytics.breaker import Breaker
 from analytics.collector import Collector, Target
 from analytics.config import MoesifConfig
-from analytics.delivery import Delivery, DeliverySettings
+from analytics.delivery import Delivery
+from analytics.delivery_settings import DeliverySettings
 from analytics.disk_thread import DiskThread
 from analytics.event_queue import QueueLimits
 from analytics.metrics import AnalyticsMetrics, DropReason

@@ -9,15 +9,15 @@ What callers can rely on:
 
 import asyncio
 import collections
-import time
 from collections.abc import Sequence
 from itertools import product
 from typing import get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from authsvc.decision import AllowReason, DenyReason, Unavailable
 from authsvc.metrics import CheckTally, Lookup
+from sidecar.auth_gauges import AuthGauges
 
 FLUSH_SECONDS = 0.1
 
@@ -60,10 +60,11 @@ class _Durations(Histogram):
                 bucket.inc(count)
 
 
-class AuthCounters:
-    """Counts checks, look-ups and how far the change log was followed."""
+class AuthCounters(AuthGauges):
+    """Counts checks and look-ups; notes how far the change log was followed."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
         self._checks = Counter(
             "tollkeeper_check",
             "Requests answered, by outcome.",
@@ -81,37 +82,6 @@ class AuthCounters:
             "tollkeeper_cache_lookups",
             "Keys looked up: found in memory, known to be unknown, or asked of the database.",
             ("kind",),
-            registry=registry,
-        )
-        self._entries = Gauge(
-            "tollkeeper_cache_entries",
-            "Entries in memory.",
-            ("kind",),
-            multiprocess_mode="livesum",
-            registry=registry,
-        )
-        self._indexed = Gauge(
-            "tollkeeper_known_keys",
-            "Keys that the process with the fewest knows to exist; 0: it asks the database.",
-            multiprocess_mode="livemin",
-            registry=registry,
-        )
-        self._database = Gauge(
-            "tollkeeper_database_up",
-            "Whether every process reached the database when it last tried.",
-            multiprocess_mode="livemin",
-            registry=registry,
-        )
-        self._seq = Gauge(
-            "tollkeeper_change_log_seq",
-            "The change up to which every process has followed.",
-            multiprocess_mode="livemin",
-            registry=registry,
-        )
-        self._followed_at = Gauge(
-            "tollkeeper_change_log_read_timestamp_seconds",
-            "When the process that is furthest behind last read the change log to its end.",
-            multiprocess_mode="livemin",
             registry=registry,
         )
         self._refused = Counter(
@@ -180,22 +150,6 @@ class AuthCounters:
             self.flush()
         else:
             self._flushing = loop.call_later(FLUSH_SECONDS, self.flush)
-
-    def cached(self, *, credentials: int, unknown: int) -> None:
-        """Note how many entries are in memory."""
-        self._entries.labels("credential").set(credentials)
-        self._entries.labels("unknown").set(unknown)
-
-    def indexed(self, keys: int) -> None:
-        """Note how many keys are known to exist."""
-        self._indexed.set(keys)
-
-    def followed(self, *, connected: bool, seq: int) -> None:
-        """Note how far the change log was read, or that it could not be."""
-        self._database.set(connected)
-        if connected:
-            self._seq.set(seq)
-            self._followed_at.set(time.time())
 
     def refused_sealed_value(self) -> None:
         """Count a stored credential that did not open."""

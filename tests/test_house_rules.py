@@ -26,7 +26,6 @@ LONG = {
         "one line per field, and nothing else"
     ),
     "analytics/entry.py::_record": "one line per field of an entry, and nothing else",
-    "sidecar/auth_metrics.py::__init__": "one statement per metric, and nothing else",
 }
 
 # Where a secret is shown to those who need it: `reveal` of a key, a sealed key, or a setting.
@@ -79,7 +78,7 @@ BLANKET_EXCEPTS = {
     "authsvc/governance.py::may_govern": "a fault in rules must not refuse a request",
     "authsvc/governance.py::govern": "a fault in rules must not refuse a request",
     "authsvc/follower.py::_follow": "a worker must not go on trusting its memory after a fault",
-    "sidecar/admin/app.py::boundary": "the face: every error ends in an answer",
+    "sidecar/admin/boundary.py::boundary": "the face: every error ends in an answer",
     "sidecar/cli/program.py::run_program": "the outermost boundary: one line, an exit code",
     "sidecar/declarative/file.py::_read": "a fault in reading must not end the watching",
     "sidecar/declarative/stores.py::_follow": "logged and raised: the role is not ready any more",

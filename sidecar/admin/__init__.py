@@ -3,7 +3,8 @@
 ``create_admin_app`` makes it, ``AdminServer`` serves it.
 """
 
-from sidecar.admin.app import AdminMetrics, create_admin_app
+from sidecar.admin.app import create_admin_app
+from sidecar.admin.boundary import AdminMetrics
 from sidecar.admin.information import describe_node
 from sidecar.admin.server import AdminServer
 

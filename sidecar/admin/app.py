@@ -2,14 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
-from typing import Any, Protocol
 
-import orjson
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Middleware
 
 from authsvc.audit import AuditChain, Deed
 from authsvc.keyring import generate_key
@@ -18,6 +16,15 @@ from authsvc.store import Stores
 from sidecar.admin.applied import AppliedWait
 from sidecar.admin.arguments import Arguments
 from sidecar.admin.audit_endpoint import AuditEndpoints
+from sidecar.admin.boundary import (
+    ROUTE,
+    AdminMetrics,
+    boundary_of,
+    headers_of,
+    ignore,
+    json_answer,
+    method_of,
+)
 from sidecar.admin.call import Call, Reply
 from sidecar.admin.catalogue import (
     entity_endpoints,
@@ -28,7 +35,6 @@ from sidecar.admin.catalogue import (
 from sidecar.admin.cors import Origins
 from sidecar.admin.documents import Clock
 from sidecar.admin.endpoints import AnyResource
-from sidecar.admin.error_responses import problem_of
 from sidecar.admin.guard import Guard
 from sidecar.admin.information import Information, Node, Traffic
 from sidecar.admin.key_concealment import KeyConcealment
@@ -48,21 +54,8 @@ from sidecar.secret import Secret
 MAX_BODY = 10 * 2**20  # bytes, as Kong
 _BODY_LIMIT = 30.0  # seconds that a client has to send its body in
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-_KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_ROUTE = web.RequestKey("route", str)  # the matched endpoint's template, for the metrics
 GUARDED = web.AppKey("guarded", bool)
 """Whether every request must bring a token."""
-
-
-class AdminMetrics(Protocol):
-    """Implemented by the process shell."""
-
-    def __call__(self, *, method: str, route: str, status: int) -> None:
-        """Count an answered request; all labels are from small fixed sets. Never raises."""
-
-
-def ignore(*, method: str, route: str, status: int) -> None:
-    """Count nothing."""
 
 
 def create_admin_app(
@@ -119,7 +112,7 @@ def create_admin_app(
         concealment=KeyConcealment(reveal=reveal_keys),
         recorder=recorder,
     )
-    app = _application(front, _boundary(traffic, on_request, origins), recorder)
+    app = _application(front, boundary_of(traffic, on_request, origins), recorder)
     app[GUARDED] = token is not None
     return app
 
@@ -175,7 +168,7 @@ class _Front:
     async def answer(self, request: web.Request) -> web.Response:
         path, _, query = request.raw_path.partition("?")
         match = self._routes.match(path)
-        headers = _headers(request)
+        headers = headers_of(request)
         caller = None
         try:
             caller = await self._guard.admit(
@@ -183,7 +176,7 @@ class _Front:
             )
             if match is None:
                 raise not_found()
-            request[_ROUTE] = match.endpoint.template
+            request[ROUTE] = match.endpoint.template
             if request.method == "OPTIONS":
                 allowed = match.endpoint.allowed
                 invitation = self._origins.invited(headers, allowed)
@@ -194,7 +187,7 @@ class _Front:
             deed = _deed(request, endpoint, caller)
             await self._recorder.refused(deed, endpoint, status=problem.status)
             raise
-        return _json(reply.status, reply.body)
+        return json_answer(reply.status, reply.body)
 
     async def _reply(
         self,
@@ -242,7 +235,7 @@ def _deed(request: web.Request, endpoint: Endpoint | None, caller: Caller | None
         who=caller.name if caller else UNKNOWN,
         role=caller.role if caller else UNKNOWN,
         source=request.remote or "unix",
-        method=_method(request),
+        method=method_of(request),
         route=endpoint.template if endpoint else UNMATCHED,
     )
 
@@ -250,39 +243,6 @@ def _deed(request: web.Request, endpoint: Endpoint | None, caller: Caller | None
 def _check_role(caller: Caller, needed: Role) -> None:
     if not caller.role.includes(needed):
         raise plain(403, f"This needs a token of the role {needed}")
-
-
-def _boundary(traffic: Traffic, on_request: AdminMetrics, origins: Origins) -> Middleware:
-    @web.middleware
-    async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-        started = time.monotonic()
-        traffic.total += 1
-        traffic.active += 1
-        try:
-            response = await handler(request)
-        except Exception as error:  # noqa: BLE001 - the face: every error ends in an answer here
-            response = _refusal(problem_of(error))
-        finally:
-            traffic.active -= 1
-        milliseconds = int((time.monotonic() - started) * 1000)
-        response.headers["X-Kong-Admin-Latency"] = str(milliseconds)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["Server"] = "tollkeeper"
-        response.headers.update(origins.answered(_headers(request)))
-        route = request.get(_ROUTE, UNMATCHED)
-        on_request(method=_method(request), route=route, status=response.status)
-        return response
-
-    return boundary
-
-
-def _method(request: web.Request) -> str:
-    return request.method if request.method in _KNOWN_METHODS else "other"
-
-
-def _headers(request: web.Request) -> dict[str, tuple[str, ...]]:
-    names = {name.lower() for name in request.headers}
-    return {name: tuple(request.headers.getall(name)) for name in names}
 
 
 async def _read(request: web.Request) -> bytes:
@@ -293,19 +253,3 @@ async def _read(request: web.Request) -> bytes:
         raise plain(408, "Request timeout") from None
     except (web.RequestPayloadError, ConnectionError):
         raise plain(400, "Bad request") from None
-
-
-def _refusal(problem: ProblemError) -> web.Response:
-    response = _json(problem.status, problem.body)
-    response.headers.update(problem.headers)
-    return response
-
-
-def _json(status: int, body: Mapping[str, Any] | None) -> web.Response:
-    if body is None:
-        return web.Response(status=status)
-    return web.Response(
-        status=status,
-        body=orjson.dumps(body),
-        headers={"Content-Type": "application/json; charset=utf-8"},
-    )

@@ -10,7 +10,8 @@ from sidecar.admin import problems
 from sidecar.admin.arguments import is_utf8
 from sidecar.admin.call import Call, Handler, Reply
 from sidecar.admin.operation import Listed, Operation, Sent, Shown
-from sidecar.admin.resource import Owner, Resource
+from sidecar.admin.owner import Owner
+from sidecar.admin.resource import Resource
 from sidecar.admin.roles import CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.row_writer import Written

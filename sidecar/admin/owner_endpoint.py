@@ -5,7 +5,7 @@ from typing import Any
 from sidecar.admin import problems
 from sidecar.admin.call import Call, Reply
 from sidecar.admin.endpoints import AnyResource, item_operations, written_reply
-from sidecar.admin.resource import Owner
+from sidecar.admin.owner import Owner
 from sidecar.admin.roles import CONFIGURATION, Access
 from sidecar.admin.routing import Endpoint
 from sidecar.admin.row_writer import Written

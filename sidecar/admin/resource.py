@@ -1,7 +1,6 @@
 """Entities of one kind as the API reads and writes them, whatever the path that led to them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Generic
 
 import structlog
@@ -16,6 +15,7 @@ from sidecar.admin.codec import Codec, E
 from sidecar.admin.documents import Clock, Documents
 from sidecar.admin.expiry import expiry, parse_ttl
 from sidecar.admin.kinds import is_uuid
+from sidecar.admin.owner import Owner
 from sidecar.admin.paging import envelope, page_size, page_start
 from sidecar.admin.payload import Payload
 from sidecar.admin.problems import ProblemError
@@ -27,23 +27,6 @@ from sidecar.admin.tag_filter import parse_tag_filter
 _log = structlog.get_logger(__name__)
 Filling = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 """Returns the values of a new entity with what was left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The entity that a nested path goes through: ``field`` refers to it."""
-
-    field: str
-    id: str
-
-    @property
-    def column(self) -> str:
-        """The stored field that holds the owner's id."""
-        return f"{self.field}_id"
-
-    def owns(self, entity: Entity) -> bool:
-        """Tell whether an entity belongs to this owner."""
-        return bool(getattr(entity, self.column) == self.id)
 
 
 class Resource(Generic[E]):

@@ -10,7 +10,8 @@ from analytics.backoff import Backoff, pause
 from analytics.batch_sender import BatchSender
 from analytics.breaker import Breaker
 from analytics.collector import Target
-from analytics.delivery import Delivery, DeliverySettings
+from analytics.delivery import Delivery
+from analytics.delivery_settings import DeliverySettings
 from analytics.encoding import encode_event
 from analytics.event_queue import QueueLimits
 from analytics.metrics import DropReason
