@@ -6,7 +6,8 @@ What callers can rely on:
 2. Nobody counts as told who was in doubt last: whoever is about to be told of somebody says so
    here first, since what happens after that may have been told, whether or not it is noted.
 3. The file is for its owner alone, and shows digests of what was told, not what it was.
-4. Nothing here raises: a disk that does not work costs the memory of a restart, and a log line.
+4. The file grows with the number of consumers, not with that of their changes.
+5. Nothing here raises: a disk that does not work costs the memory of a restart, and a log line.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from sidecar.private_file import replacing_private
 
 _DIGEST = 16  # bytes
 _IN_DOUBT = "-"  # in a digest's place
+_SMALL = 1024 * 1024  # bytes that are not worth the work of making them less
 _APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
 _DIRECTORY_MODE = 0o700
 
@@ -40,6 +42,7 @@ class ToldConsumers:
         """Use this file; it, and the directory that it is in, are made when they are needed."""
         self._path = path
         self._is_failing = False
+        self._too_large = _SMALL
 
     def load(self) -> dict[str, str]:
         """Return what every consumer was told as last, by its id."""
@@ -82,11 +85,21 @@ class ToldConsumers:
             descriptor = os.open(self._path, _APPEND, 0o600)
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(_lines(noted))
+                file.flush()
                 if is_urgent:
-                    file.flush()
                     os.fsync(descriptor)
+                size = os.fstat(descriptor).st_size
         except OSError as error:
             self._failed(error)
+        else:
+            if size > self._too_large:
+                self._shorten()
+
+    def _shorten(self) -> None:
+        """Leave out what does not count any more; half of the next file may be that again."""
+        told = self.load()
+        self.replace(told)
+        self._too_large = max(_SMALL, 2 * len(_lines(told)))
 
     def _failed(self, error: OSError) -> None:
         if not self._is_failing:  # once: it will not get better by itself

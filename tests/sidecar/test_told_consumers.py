@@ -59,6 +59,16 @@ def test_garbage_is_nothing(path: Path) -> None:
     assert ToldConsumers(path).load() == {}
 
 
+def test_many_changes_of_a_few_consumers_take_little(path: Path) -> None:
+    told, many = ToldConsumers(path), {str(number): ALICE for number in range(40_000)}
+    for _ in range(3):
+        told.add({"1": BOB})
+        told.add(many)
+        told.doubt(["2"])
+    assert told.load() == {consumer: ALICE for consumer in many if consumer != "2"}
+    assert path.stat().st_size < 2.5 * len(many) * len(f"\n10000 {ALICE}")
+
+
 def test_a_disk_that_does_not_work_is_told_of_once(path: Path) -> None:
     path.parent.write_text("a file where the directory should be")
     told = ToldConsumers(path)
