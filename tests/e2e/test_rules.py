@@ -2,11 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
 
-from tests.clients.raw_http import Response
+from sidecar.envoy_config.admin_source import fetch_gateway
+from sidecar.envoy_config.kong import with_bodies
+from sidecar.envoy_process import running_envoy
+from tests.clients.raw_http import Response, send
 from tests.deadline import eventually
 from tests.fakes.collector import Collector
 from tests.fakes.sides import HARD_HTTP, Sides
@@ -45,6 +50,17 @@ LOOPBACK: dict[str, Any] = {
         }
     ],
     "response": {"status": 451, "body": None},
+}
+
+
+MUTATIONS: dict[str, Any] = {
+    "_id": "mutations",
+    "type": "regex",
+    "block": True,
+    "regex_config": [
+        {"conditions": [{"path": "request.body.operationName", "value": "^Delete"}]},
+    ],
+    "response": {"status": 403},
 }
 
 
@@ -170,6 +186,40 @@ async def test_envoy_answers_with_whatever_status_a_rule_has(
         for status in statuses:
             answer = await answers(status)
             assert (answer.status, answer.headers["x-by"], answer.body) == (status, "rule", b"")
+
+
+@asynccontextmanager
+async def checking_bodies(stack: Stack, log_file: Path) -> AsyncIterator[int]:
+    """Run one more Envoy, as ``envoy-config --check-bodies`` has it now; yield its port."""
+    served = with_bodies(await fetch_gateway(stack.product.admin_url))
+    plan = replace(stack.plan, upstreams=served.upstreams, routes=served.routes)
+    async with running_envoy(plan, log_file=log_file, concurrency=1) as envoy:
+        yield await envoy.port()
+
+
+async def test_rules_see_what_a_call_says_and_so_does_whoever_looks_at_its_event(
+    stack: Stack, collector: Collector, tmp_path: Path
+) -> None:
+    key = await stack.new_key()
+    wants(collector, "1", MUTATIONS)
+    async with (
+        plugin_for(stack, collector, request_body_masks=["password"]),
+        checking_bodies(stack, tmp_path / "envoy.log") as port,
+    ):
+
+        async def said(operation: str) -> int:
+            body = b'{"operationName":"%s","password":"p"}' % operation.encode()
+            headers = (key.header, "content-type: application/json")
+            return (await send(port, "/changing", *headers, method="POST", body=body)).status
+
+        async def in_force() -> bool:
+            return all([await said("DeleteAll") == 403 for _ in range(12)])
+
+        await eventually(in_force, "the rule", within=20)
+        assert await said("Get") == 200
+        await eventually(lambda: events(collector, blocked_by="mutations"), "a blocked event")
+        for event in events(collector, blocked_by="mutations"):
+            assert event["request"]["body"] == {"operationName": "DeleteAll"}
 
 
 async def test_rules_hold_over_http_as_well(
