@@ -22,7 +22,7 @@ from tests.conformance.access_cast import Cast, fixed
 from tests.conformance.access_judgement import differences, unasked_changes
 from tests.deadline import eventually
 from tests.fakes.product import HOST, Product
-from tests.fakes.stack import Database
+from tests.fakes.stack import Database, applied
 from tests.fakes.upstream import Sighting, Upstream, running_upstream
 
 _AT_ONCE = 8  # requests to the Admin API
@@ -146,7 +146,7 @@ async def _configure(
                 await admin.send("POST", f"/routes/{case['id']}/plugins", plugin)
 
     await asyncio.gather(*map(add, cases))
-    await admin.send("PATCH", "/services/web?wait=applied", {})
+    await applied(admin)
 
 
 def _plugins(case: Case, edge_ttl: int) -> Iterator[dict[str, Any]]:

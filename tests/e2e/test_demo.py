@@ -104,7 +104,8 @@ async def test_it_ends_with_who_started_it(tmp_path: Path) -> None:
         await demo.ended()
 
 
-@pytest.mark.parametrize("name", ["envoy", "admin", "authsvc", "analytics", "diagnostics"])
+# Each of the others is in tests/sidecar/demo/test_listeners.py.
+@pytest.mark.parametrize("name", ["envoy", "authsvc"])
 async def test_a_taken_port_is_one_line_that_names_it_and_the_flag(
     tmp_path: Path, name: str
 ) -> None:

@@ -22,7 +22,7 @@ from tests.fakes.free_port import free_port
 HOST = "127.0.0.1"
 _ROOT = Path(__file__).resolve().parents[2]
 TOLLKEEPER = Path(sys.executable).with_name("tollkeeper")  # the console script
-_READY_WITHIN, _STOPPED_WITHIN = 60.0, 30.0  # seconds
+_READY_WITHIN, _STOPPED_WITHIN = 100.0, 30.0  # seconds
 _LOG_LINES = 40  # of a product that did not start
 
 

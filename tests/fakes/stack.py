@@ -11,19 +11,21 @@ from pathlib import Path
 from typing import Any
 
 from sidecar.address import TcpAddress
-from sidecar.admin_client import AdminClient, open_admin
+from sidecar.admin_client import AdminClient, AdminRefusedError, open_admin
 from sidecar.demo.echo import running_echo
 from sidecar.embedded_postgres import EmbeddedPostgres
 from sidecar.envoy_config.admin_source import fetch_gateway
 from sidecar.envoy_config.plan import EnvoyPlan
 from sidecar.envoy_process import Envoy, running_envoy
 from tests.clients.raw_http import Response, send
+from tests.deadline import eventually
 from tests.fakes.collector import Collector
 from tests.fakes.grpc_echo import running_grpc_echo
 from tests.fakes.product import HOST, Product
 
 # The machine does not fail here; processes do, so that commits must reach it.
 _FAST = {"fsync": "off"}
+_NOT_IN_TIME = 504  # what `?wait=applied` answers after some seconds
 
 
 class Database:
@@ -237,7 +239,23 @@ async def _configure(
         everywhere = {"name": "key-auth-enc", "config": _edge_cache(edge_ttl)}
         await admin.send("POST", "/plugins", everywhere)
     moesif = {"application_id": "tests", "api_endpoint": collector, "batch_max_wait": 100}
-    await admin.send("POST", "/plugins?wait=applied", {"name": "moesif", "config": moesif})
+    await admin.send("POST", "/plugins", {"name": "moesif", "config": moesif})
+    await applied(admin)
+
+
+async def applied(admin: AdminClient) -> None:
+    """Return once every worker goes by all that was written, however busy this machine is."""
+
+    async def is_applied() -> bool:
+        try:
+            await admin.send("PATCH", "/services/web?wait=applied", {})
+        except AdminRefusedError as error:
+            if error.status != _NOT_IN_TIME:
+                raise
+            return False
+        return True
+
+    await eventually(is_applied, "every worker to go by what was written", within=60)
 
 
 def _edge_cache(ttl: int) -> dict[str, Any]:
