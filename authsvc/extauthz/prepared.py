@@ -6,6 +6,7 @@ was made for, as they are in memory now: what the change log revokes is not answ
 """
 
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from authsvc.answer import Allowed, Answer
@@ -24,9 +25,10 @@ from authsvc.preparation import Recipe, is_plain, key_in, key_of, recipe_for
 from authsvc.request import Request
 from authsvc.resolver import NotInMemoryError
 
-CAPACITY: Final = 16_384  # answers, of about a kilobyte each
+CAPACITY: Final = 32_768  # answers, of about 600 bytes each, beside what they share
 
 _MOST_TERMS: Final = 10_000
+_MOST_SHARED: Final = 1024
 
 _Names = tuple[str | None, str | None]  # route, service
 _Place = tuple[str, bytes, Terms]  # credential, host, what applies
@@ -68,6 +70,7 @@ class PreparedAnswers:
         """Prepare nothing yet."""
         self._authenticator = authenticator
         self._answers: BoundedMap[_Place, _Answer] = BoundedMap(capacity)
+        self._shared: dict[bytes, bytes] = {}  # each once, however many answers have it
         self._refusals = PreparedRefusals(authenticator)
         self._book: PolicyBook | None = None
         self._terms: dict[_Names, Terms] = {}
@@ -125,10 +128,20 @@ class PreparedAnswers:
             return
         transaction_id = answer.metadata.get("transaction_id")
         parts = [reply]
-        if recipe.transaction_ids and isinstance(transaction_id, str):
+        if not recipe.transaction_ids:
+            parts = _take_apart(reply, identity.owner.consumer.id, identity.credential_id)
+        elif isinstance(transaction_id, str):
             parts = reply.split(transaction_id.encode())
         place = (identity.credential_id, _host(request), terms)
-        self._answers.put(place, _Answer(identity, parts))
+        self._answers.put(place, _Answer(identity, self._share(parts)))
+
+    def _share(self, parts: list[bytes]) -> tuple[bytes, ...]:
+        """Return the parts, the longest of which is kept once for all answers that have it."""
+        longest = max(parts, key=len)
+        if len(self._shared) >= _MOST_SHARED:
+            self._shared.clear()
+        shared = self._shared.setdefault(longest, longest)
+        return tuple([shared if part is longest else part for part in parts])
 
     def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | DenyReason | Unready:
         try:
@@ -143,9 +156,11 @@ class PreparedAnswers:
         known = self._answers.get((identity.credential_id, host, terms))
         if known is None or known.identity is not identity or self._may_govern(terms):
             return Unready.OTHER
-        if len(known.parts) == 1:
-            return known.parts[0]
-        return self._authenticator.annotator.new_transaction_id().encode().join(known.parts)
+        recipe = terms.recipe
+        between = b""
+        if recipe is not None and recipe.transaction_ids:
+            between = self._authenticator.annotator.new_transaction_id().encode()
+        return between.join(known.parts)
 
     def _refuse(  # noqa: PLR0917 - what was read of the request
         self,
@@ -186,6 +201,7 @@ class PreparedAnswers:
         self._book = self._authenticator.policies
         self._terms.clear()
         self._answers.clear()
+        self._shared.clear()
         self._refusals.forget()
         self._wire.forget_terms()
 
@@ -205,13 +221,24 @@ class PreparedAnswers:
 
 
 class _Answer:
-    """An answer, and who it was made for; between its parts stands the transaction id."""
+    """An answer, and who it was made for; between its parts stands the transaction id, if any."""
 
     __slots__ = ("identity", "parts")
 
-    def __init__(self, identity: Identity, parts: list[bytes]) -> None:
+    def __init__(self, identity: Identity, parts: tuple[bytes, ...]) -> None:
         self.identity = identity
         self.parts = parts
+
+
+def _take_apart(reply: bytes, consumer_id: str, credential_id: str) -> list[bytes]:
+    """Return an answer in three parts, of which the middle is the same for many.
+
+    In the identity headers the credential comes last, in the metadata the consumer first. Between
+    is most of an answer: which headers are to be removed, and what was asked.
+    """
+    start = reply.find(credential_id.encode()) + len(credential_id)
+    end = reply.find(consumer_id.encode(), start)
+    return [reply] if end < 0 else [reply[:start], reply[start:end], reply[end:]]
 
 
 def _is_malformed(key: ApiKey, recipe: Recipe | None) -> bool:
@@ -222,4 +249,9 @@ def _is_malformed(key: ApiKey, recipe: Recipe | None) -> bool:
 
 
 def _host(request: Request) -> bytes:
-    return (request.authority or "").encode()
+    return _encoded(request.authority or "")
+
+
+@lru_cache(maxsize=1024)  # to keep each once, and not with each answer
+def _encoded(host: str) -> bytes:
+    return host.encode()

@@ -65,7 +65,11 @@ class World:
     """An authenticator on that memory, and its prepared answers."""
 
     def __init__(
-        self, config: KeyAuthConfig | None = None, plugins: tuple[Plugin, ...] = ()
+        self,
+        config: KeyAuthConfig | None = None,
+        plugins: tuple[Plugin, ...] = (),
+        *,
+        capacity: int = 3,
     ) -> None:
         self.metrics = Lookups()
         self.memory = Memory(self.metrics)
@@ -75,7 +79,7 @@ class World:
             policies=book(config or KeyAuthConfig(), plugins),
             clock=lambda: self.now,
         )
-        self.prepared = PreparedAnswers(self.authenticator, capacity=3)
+        self.prepared = PreparedAnswers(self.authenticator, capacity=capacity)
 
     def ready(self, request: CheckRequest) -> bytes | None:
         """Return what allows it, if that is ready, by whichever way the request can be read."""

@@ -1,5 +1,6 @@
 """A prepared answer is what the whole way would have led to, or there is none."""
 
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from authsvc.answer import answer_to
 from authsvc.cache import BoundedMap
+from authsvc.decision import Identity
+from authsvc.entities import Plugin
 from authsvc.extauthz.codec import decode
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
 from authsvc.extauthz.prepared import Unready
@@ -106,8 +109,31 @@ def test_an_answer_is_prepared_once(asked: CheckRequest) -> None:
     first = world.ask(asked)
 
     assert first
-    assert world.ask(asked) is first
-    assert (world.prepared.find(asked.SerializeToString()) is first) == (asked is GOOD)
+    assert world.ask(asked) == first
+    assert (world.prepared.find(asked.SerializeToString()) == first) == (asked is GOOD)
+
+
+@pytest.mark.parametrize("plugins", [(), (watch(),)], ids=["no ids", "transaction ids"])
+def test_answers_to_many_take_less_memory_than_what_they_say(plugins: tuple[Plugin, ...]) -> None:
+    many = 300
+    world = World(plugins=plugins, capacity=many)
+    keys = [b"key-%03d" % number for number in range(many)]
+    for number, key in enumerate(keys):
+        owner = KnownConsumer(a_consumer(number), ())
+        world.memory.identities[key] = Identity(owner, f"credential-{number:03d}")
+    requests = [check_request(headers=[("apikey", key)], host="example.com") for key in keys]
+    size = len(world.ask(requests[0]) or b"")
+
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        answers = [world.ask(request) is not None for request in requests]
+        held = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+    assert all(answers)
+    assert held / many < size * 0.8  # with all that holds them
 
 
 @pytest.fixture
