@@ -131,9 +131,12 @@ def _quoting(field: Field, value: object) -> str:
 
 
 def _bounds(kind: Any) -> str:
-    for meta in getattr(kind, "__metadata__", ()):
-        return f" from {meta.ge} to {meta.le}"
-    return ""
+    # Those of a type that may be null are inside of it.
+    metas = (meta for each in _alternatives(kind) for meta in getattr(each, "__metadata__", ()))
+    meta = next(metas, None)
+    if meta is None:
+        return ""
+    return f" of {meta.ge} or more" if meta.le is None else f" from {meta.ge} to {meta.le}"
 
 
 def _reader(kind: Any) -> Callable[[str], object]:

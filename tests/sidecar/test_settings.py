@@ -310,6 +310,19 @@ def test_a_wrong_value_is_an_error_that_names_the_setting_both_ways_and_shows_no
     assert caught.value.__cause__ is None
 
 
+EXPECTED = {
+    "AUTHSVC__WORKERS": "expected a whole number from 0 to 1024",
+    "KEYRING__ROTATE_AFTER_DAYS": "expected a whole number from 1 to 3650, or null",
+    "AUTHSVC__MAX_CONNECTION_AGE": "expected a whole number of 1 or more, or null",
+}
+
+
+@pytest.mark.parametrize("variable", EXPECTED)
+def test_a_wrong_number_is_told_what_it_may_be(variable: str) -> None:
+    with pytest.raises(SettingsError, match=EXPECTED[variable]):
+        from_environ(**{variable: "-1"})
+
+
 WRONG_YAML: dict[str, tuple[str, str]] = {
     "a text for a number": (f"authsvc: {{workers: {CANARY}}}", "authsvc.workers (TOLL"),
     "a truth value for a number": ("authsvc: {workers: true}", "authsvc.workers (TOLL"),
