@@ -1,7 +1,6 @@
 """Settings that contradict each other, or are not safe, are refused."""
 
 import base64
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,26 +97,6 @@ REFUSED: dict[str, tuple[Settings, str]] = {
         Settings(authsvc=Authsvc(transport="grpcio", max_connection_age=60)),
         "authsvc.max_connection_age .*fastlane",
     ),
-    "a vault at what is no URL": (
-        Settings(keyring=Keyring(vault_url="http://[canary")),
-        "keyring.vault_url .*expected https://",
-    ),
-    "a vault at no host": (
-        Settings(keyring=Keyring(vault_url="https://")),
-        "keyring.vault_url .*expected https://",
-    ),
-    "a vault that speaks no HTTP": (
-        Settings(keyring=Keyring(vault_url="ftp://canary")),
-        "keyring.vault_url .*expected https://",
-    ),
-    "a vault at no port": (
-        Settings(keyring=Keyring(vault_url="https://canary:99999")),
-        "keyring.vault_url .*expected https://",
-    ),
-    "a KMS at what is no URL": (
-        Settings(keyring=Keyring(aws_endpoint="canary")),
-        "keyring.aws_endpoint .*expected https://",
-    ),
     "any origin at all": (
         Settings(admin=Admin(cors_origins=("*",))),
         "admin.cors_origins .*https://host:port",
@@ -150,7 +129,18 @@ def test_it_is_refused(case: str) -> None:
     settings, told = REFUSED[case]
     with pytest.raises(SettingsError, match=told) as caught:
         check(settings)
-    assert not re.search("can ?ary", str(caught.value))
+    assert "can ary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["vault_url", "aws_endpoint"])
+@pytest.mark.parametrize(
+    "url", ["canary", "http://[canary", "https://", "ftp://canary", "https://canary:99999"]
+)
+def test_where_no_key_service_can_be_is_refused(name: str, url: str) -> None:
+    settings = Settings(keyring=Keyring(**{name: url}))
+    with pytest.raises(SettingsError, match=f"^keyring.{name} .*: expected https://") as caught:
+        check(settings)
+    assert "canary" not in str(caught.value)
 
 
 ALLOWED: dict[str, Settings] = {
