@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sidecar.errors import SettingsError
@@ -137,7 +138,8 @@ def test_it_is_refused(case: str) -> None:
     "url", ["canary", "http://[canary", "https://", "ftp://canary", "https://canary:99999"]
 )
 def test_where_no_key_service_can_be_is_refused(name: str, url: str) -> None:
-    settings = Settings(keyring=Keyring(**{name: url}))
+    keyring = msgspec.structs.replace(Keyring(), **{name: url})
+    settings = Settings(keyring=keyring)
     with pytest.raises(SettingsError, match=f"^keyring.{name} .*: expected https://") as caught:
         check(settings)
     assert "canary" not in str(caught.value)
