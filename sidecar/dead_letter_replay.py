@@ -7,13 +7,12 @@ by these what it has already, so that sending twice does no harm.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import orjson
 
 from analytics.collector import Answer, Collector, Target, outcome_of
-from analytics.encoding import encode_batch, encode_event
+from analytics.encoding import encode_batch
 from analytics.errors import CollectorUnreachableError
 from analytics.metrics import PostOutcome
 from analytics.moesif import MoesifCollector
@@ -24,7 +23,7 @@ _REFUSED = frozenset({PostOutcome.REJECTED, PostOutcome.SPLIT})
 
 
 class _Line(msgspec.Struct):
-    event: dict[str, Any]
+    event: msgspec.Raw
     plugin: str = "global"
 
 
@@ -68,10 +67,14 @@ def read_letters(path: Path) -> Iterator[ReadLetter]:
 def _letter(line: bytes, number: int) -> ReadLetter:
     try:
         letter = msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise StartupError(f"line {number} is no dead letter") from None
-    # orjson keeps the digits of numbers that the other would round.
-    return ReadLetter(letter.plugin, encode_event(orjson.loads(line)["event"]), line)
+        # As it stands there: read and written anew, numbers of many digits would be others.
+        event = bytes(letter.event)
+        is_event = isinstance(orjson.loads(event), dict)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        is_event = False
+    if not is_event:
+        raise StartupError(f"line {number} is no dead letter")
+    return ReadLetter(letter.plugin, event, line)
 
 
 async def replay(letters: Sequence[ReadLetter], target: Target, result: Replay) -> None:

@@ -13,6 +13,8 @@ from analytics.masking import MASK
 
 _SAFE_DIGITS = 18  # an integer of so many fits in 64 bits
 _MAX_NESTED = 3  # JSON in text in JSON
+_MAX_DEPTH = 500  # others read less deeply than orjson, which stops at 1024
+_SHELL = b"[" * (1024 - _MAX_DEPTH) + b"%b" + b"]" * (1024 - _MAX_DEPTH)
 
 
 def masked_json(data: bytes, secrecy: Secrecy) -> bytes:
@@ -21,7 +23,8 @@ def masked_json(data: bytes, secrecy: Secrecy) -> bytes:
     Raises:
         ValueError: It is no JSON, or nested too deeply to be looked at.
     """
-    orjson.loads(data)  # stricter than the standard library: what passes is JSON to everybody
+    # Stricter than the standard library: what passes is JSON to everybody.
+    orjson.loads(_SHELL % data)
     if not secrecy.may_concern(data.decode()):
         return data
     return _masked(data.decode(), secrecy, nested=0)
@@ -31,8 +34,9 @@ def _masked(text: str, secrecy: Secrecy, *, nested: int) -> bytes:
     try:
         read = json.loads(text, parse_int=_integer, parse_float=_verbatim)
         return orjson.dumps(_value(read, secrecy, nested))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    except (RecursionError, orjson.JSONEncodeError):
+        # The standard library reads more than there is JSON for: half of a surrogate pair.
+        raise ValueError("nested too deeply, or no Unicode") from None
 
 
 def _value(value: Any, secrecy: Secrecy, nested: int) -> Any:

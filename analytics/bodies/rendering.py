@@ -9,6 +9,7 @@ What callers can rely on, strongest first:
 2. Masks work in JSON, forms, multipart and XML at any depth, and in all other text line by line,
    as in GraphQL; gzip, deflate and brotli are opened before.
 3. A body is never cut.
+4. Nothing is raised: a body that nobody thought of costs itself, and not its event.
 """
 
 import base64
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import structlog
 
 from analytics.bodies.captured import Bodies, CapturedBody
 from analytics.bodies.form_masking import masked_form
@@ -43,6 +45,9 @@ _CONTAINERS = (b"{", b"[")
 _JSON_BY_LINE = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-seq"}
 )
+
+
+_log = structlog.get_logger(__name__)
 
 
 class _WithheldError(Exception):
@@ -103,6 +108,10 @@ class BodyRenderer:
         except TooLargeError:
             outcome = BodyOutcome.TOO_LARGE
         except (_WithheldError, UnopenableError):
+            outcome = BodyOutcome.WITHHELD
+        except Exception as error:  # noqa: BLE001 - strangers choose what is in a body
+            # The text of the error, or its traceback, may show what that is.
+            _log.error("a body could not be masked", error=type(error).__name__)
             outcome = BodyOutcome.WITHHELD
         else:
             self._metrics.bodies(BodyOutcome.SHOWN, 1)

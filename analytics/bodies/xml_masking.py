@@ -59,7 +59,7 @@ class _Reader:
     def read(self) -> list[_Edit]:
         try:
             self._parser.Parse(self._data, True)
-        except (expat.ExpatError, UnicodeError):
+        except (expat.ExpatError, UnicodeError, LookupError):  # the last: an unknown charset
             raise ValueError("not XML") from None
         return self._edits
 

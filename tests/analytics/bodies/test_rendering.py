@@ -11,6 +11,7 @@ import brotli
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from analytics.bodies.captured import Bodies, CapturedBody
 from analytics.bodies.metrics import BodyOutcome
@@ -101,6 +102,53 @@ BINARY = {
 def test_bytes_stay_what_they_are(name: str) -> None:
     kind, data = BINARY[name]
     assert base64.b64decode(Shown(data, kind).members["body"]) == data
+
+
+@pytest.mark.parametrize("depth", [1, 200, 300, 499, 500, 501, 1022, 1024, 5000])
+@pytest.mark.parametrize("core", ["1", '{"apikey":"KEY"}'])
+def test_whatever_its_depth_json_costs_no_event(depth: int, core: str) -> None:
+    """Deeper than a few hundred levels not everybody can read it: it is text, or withheld."""
+    nested = f"{'[' * depth}{core.replace('KEY', KEY)}{']' * depth}".encode()
+    shown = Shown(nested, JSON)
+    assert KEY not in shown.encoded.decode()
+    if core == "1":
+        is_json = depth <= 500
+        assert shown.members["transfer_encoding"] == ("json" if is_json else "base64")
+
+
+NOT_FOR_EVERYBODY = {
+    "half of a surrogate pair": (json.dumps({"a": '{"apikey":"KEY","b":"\\ud800"}'}), JSON),
+    "the same as a name": (json.dumps({"a": '{"apikey":"KEY","\\udfff":1}'}), JSON),
+    "deep JSON in text": (json.dumps({"a": "[" * 400 + '{"apikey":"KEY"}' + "]" * 400}), JSON),
+    "XML in an unknown charset": (
+        '<?xml version="1.0" encoding="nobodys"?><a><apikey>KEY</apikey></a>',
+        "text/xml",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_FOR_EVERYBODY)
+def test_what_few_can_read_costs_no_event(name: str) -> None:
+    data, kind = NOT_FOR_EVERYBODY[name]
+    shown = Shown(data.replace("KEY", KEY).encode(), kind)
+    assert KEY not in str(shown.text)
+    assert KEY not in shown.encoded.decode()
+
+
+def test_a_fault_costs_the_body_only_and_says_nothing_of_it() -> None:
+    class Faulty(Masking):
+        def url(self, text: str) -> str:
+            raise RuntimeError(text)
+
+    config, counts = parse_moesif_config({"application_id": "app"}), BodyCounts()
+    credentials = CredentialNames()
+    renderer = BodyRenderer(config, credentials, Faulty(config, credentials), counts)
+    with capture_logs() as logs:
+        members = renderer.request(Bodies(request=CapturedBody(f"cookie: {KEY}".encode())))
+    assert members == {}
+    assert counts.outcomes == {BodyOutcome.WITHHELD: 1}
+    assert [log["event"] for log in logs] == ["a body could not be masked"]
+    assert KEY not in str(logs)
 
 
 def test_numbers_keep_their_digits() -> None:

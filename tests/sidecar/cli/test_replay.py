@@ -1,5 +1,6 @@
 """``analytics replay``, against a real collector and a real Admin API."""
 
+import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,19 @@ async def test_letters_go_to_where_their_plugin_sends(
         assert collector.events[0]["big"] == 2**60
         assert {post.headers["x-moesif-application-id"] for post in collector.posts} == {"APP1"}
         assert lines_of(letters) == before
+
+
+async def test_events_go_as_they_are_digit_by_digit(
+    tollkeeper: Tollkeeper, tmp_path: Path, api: AdminClient
+) -> None:
+    event = b'{"n":12345678901234567890123,"f":1.10,"text":"\\u00e4 \xc3\xa4"}'
+    path = tmp_path / "dead.ndjson"
+    DeadLetterFile(path).append([DeadLetter(event, "global", DropReason.REJECTED, 400)])
+    async with Collector() as collector:
+        await create_plugin(api, collector)
+        ended = await tollkeeper("analytics", "replay", str(path))
+        assert (ended.code, ended.out) == (0, "sent 1 of 1 events\n")
+        assert gzip.decompress(collector.posts[0].body) == b"[" + event + b"]"
 
 
 async def test_an_id_in_a_file_needs_no_admin_api(
