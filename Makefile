@@ -12,7 +12,7 @@ demo: $(VENV)/.demo ## The whole product on this machine; ARGS="--envoy-port 900
 
 test: $(VENV)/.dev lint ## Lint, types, import contracts and every suite
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/python -m tests.lanes
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report --skip-covered --skip-empty
 
