@@ -81,7 +81,7 @@ async def everywhere(stack: Stack, seen: Callable[[], Awaitable[bool]]) -> None:
     async def at_every_worker() -> bool:
         return all([await seen() for _ in range(12)])
 
-    await eventually(at_every_worker, "every worker to go by the change", within=stack.live_within)
+    await eventually(at_every_worker, "every worker to go by the change")
 
 
 async def test_no_id_is_told_where_that_is_switched_off(stack: Stack) -> None:
