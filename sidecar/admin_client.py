@@ -13,13 +13,12 @@ import aiohttp
 
 from sidecar.errors import SettingsError, SidecarError, StartupError
 from sidecar.secret import Secret
-from sidecar.unreachable import reason
+from sidecar.unreachable import NO_URLS, reason
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)  # seconds
 _PAGE = 1000  # rows: the most that the API gives at once
 _NOT_FOUND = 404
 _FIRST_ERROR = 400
-_NO_URLS = (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
 
 
 class AdminUrlError(SettingsError):
@@ -92,7 +91,7 @@ class AdminClient:
                 method, self._url + path, json=body, allow_redirects=False
             ) as response:
                 answer = await _json(response)
-        except _NO_URLS as error:
+        except NO_URLS as error:
             raise AdminUrlError(
                 f"the Admin API cannot be at {self._url}: {reason(error)}"
             ) from None

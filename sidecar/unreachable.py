@@ -7,6 +7,9 @@ from typing import Any
 
 import aiohttp
 
+NO_URLS = (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)
+"""Raised where nothing can be reached, whatever answers or not: the URL is none."""
+
 _CUT = "the connection is cut without an answer; http and https may be mixed up"
 _NUMBERS: Mapping[int, str] = {
     errno.ECONNREFUSED: "the connection is refused; nobody listens there",

@@ -14,9 +14,10 @@ import click
 from sidecar.address import UnixAddress
 from sidecar.cli.output import print_rows
 from sidecar.delivery_report import read_report
-from sidecar.errors import StartupError
+from sidecar.errors import SettingsError, StartupError
 from sidecar.instruction_report import read_instructions
 from sidecar.settings import addresses, load
+from sidecar.unreachable import NO_URLS, reason
 
 _COLUMNS = (
     "plugin",
@@ -56,7 +57,10 @@ def status(*, config: Path | None, diagnostics_url: str | None, output: str) -> 
     """
     url, path = (diagnostics_url, None) if diagnostics_url else _diagnostics(config)
     page = asyncio.run(_fetch(f"{url.rstrip('/')}/metrics", path))
-    report, instructions = read_report(page), read_instructions(page, now=time.time())
+    try:
+        report, instructions = read_report(page), read_instructions(page, now=time.time())
+    except (KeyError, ValueError):
+        raise StartupError(f"what answers at {url} are not Tollkeeper's diagnostics") from None
     if output == "json":
         click.echo(json.dumps(report | {"instructions": instructions}, indent=2))
         return
@@ -81,7 +85,7 @@ def _in_force(row: Mapping[str, Any]) -> str | None:
 
 def _diagnostics(config: Path | None) -> tuple[str, str | None]:
     """Return the URL of the diagnostics, and the path of their socket if they are on one."""
-    settings = load(config=config, environ=os.environ)
+    settings = load(config=config, environ=os.environ, opens_keys=False)
     address = addresses(settings).get("diagnostics.listen")
     if address is None:
         raise click.UsageError("diagnostics.listen is off: there is nobody to ask")
@@ -97,10 +101,12 @@ async def _fetch(url: str, path: str | None) -> str:
             aiohttp.ClientSession(timeout=_TIMEOUT, connector=connector) as session,
             session.get(url, allow_redirects=False) as response,
         ):
-            page = await response.text()
+            page = await response.text(errors="replace")
             status = response.status
+    except NO_URLS as error:
+        raise SettingsError(f"nothing can be at {url}: {reason(error)}") from None
     except (aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise StartupError(f"{url} cannot be reached: {type(error).__name__}") from None
+        raise StartupError(f"{url} cannot be reached: {reason(error)}") from None
     if status != _OK:
         raise StartupError(f"{url} answers {status}")
     return page

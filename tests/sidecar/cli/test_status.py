@@ -6,6 +6,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from analytics.collector import DocumentKind
 from analytics.instruction_metrics import (
     DocumentStatus,
@@ -139,3 +141,17 @@ async def test_nobody_there_is_one_line(tollkeeper: Tollkeeper, told: Failed) ->
     url = f"http://127.0.0.1:{free_port()}"
     line = told(await tollkeeper("analytics", "status", "--diagnostics-url", url), 1)
     assert line.startswith(f"{url}/metrics cannot be reached")
+
+
+async def test_what_is_no_url_is_one_line_and_2(tollkeeper: Tollkeeper, told: Failed) -> None:
+    outcome = await tollkeeper("analytics", "status", "--diagnostics-url", "http://[::1")
+    assert told(outcome, 2).startswith("nothing can be at http://[::1/metrics: that is no URL")
+
+
+@pytest.mark.parametrize("page", [b'{"a": 1}', b"\xff", b"tollkeeper_delivery_waiting_events 1\n"])
+async def test_another_program_there_is_one_line(
+    page: bytes, tollkeeper: Tollkeeper, told: Failed
+) -> None:
+    async with diagnostics(lambda: page) as url:
+        line = told(await tollkeeper("analytics", "status", "--diagnostics-url", url), 1)
+    assert line.startswith(f"what answers at {url} are not")
