@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from analytics import config_checks
 from analytics.application_id import MASK, ApplicationId
 from analytics.collector import Target
 from analytics.config_fields import parse_moesif_config
@@ -26,16 +27,26 @@ _SEND_SECONDS = 30.0
 _FAILED = 1  # exit code
 
 
+def _endpoint(_: click.Context, parameter: click.Parameter, url: str | None) -> str | None:
+    if url is not None and (wrong := config_checks.endpoint(url)):
+        raise click.BadParameter(wrong, param=parameter)
+    return url
+
+
 @click.command("replay")
 @admin_options
-@click.argument("file", metavar="DEADLETTER", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument(
+    "file", metavar="DEADLETTER", type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
 @click.option(
     "--application-id-file",
     help=f"The file with the application id to send with.  [env: {_VARIABLE};"
     " default: that of the plugin, from the Admin API]",
 )
 @click.option(
-    "--endpoint", help=f"The collector.  [default: the plugin's, or {_ENDPOINT} with an id given]"
+    "--endpoint",
+    callback=_endpoint,
+    help=f"The collector.  [default: the plugin's, or {_ENDPOINT} with an id given]",
 )
 @click.pass_context
 def replay_letters(

@@ -150,3 +150,19 @@ async def test_a_file_that_is_none_is_refused_and_not_shown(
     assert told(await tollkeeper("analytics", "replay", str(path)), 1).endswith(
         "line 1 is no dead letter"
     )
+
+
+async def test_a_file_that_is_not_there_is_one_line_and_2(
+    tollkeeper: Tollkeeper, tmp_path: Path, told: Failed
+) -> None:
+    line = told(await tollkeeper("analytics", "replay", str(tmp_path / "nothing")), 2)
+    assert "nothing' does not exist" in line
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "collector", "http://u:canary@h", "https://h:x"])
+async def test_an_endpoint_that_is_none_is_one_line_and_2(
+    tollkeeper: Tollkeeper, letters: Path, told: Failed, url: str
+) -> None:
+    line = told(await tollkeeper("analytics", "replay", str(letters), "--endpoint", url), 2)
+    assert "--endpoint" in line
+    assert "canary" not in line
