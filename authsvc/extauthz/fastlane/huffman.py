@@ -1,7 +1,7 @@
 """Reading strings in the Huffman code of HPACK: RFC 7541, section 5.2."""
 
 from authsvc.extauthz.fastlane.faults import CompressionError
-from authsvc.extauthz.fastlane.huffman_code import MAY_END, NEXT, TEXTS
+from authsvc.extauthz.fastlane.huffman_code import MAY_END, NEXT, TEXTS, learn
 
 
 def decode(data: bytes) -> bytes:
@@ -17,7 +17,9 @@ def decode(data: bytes) -> bytes:
         step = node << 8 | byte
         text = texts[step]
         if text is None:
-            raise CompressionError("the end of a string within one")
+            text = learn(step)
+            if text is None:
+                raise CompressionError("the end of a string within one")
         parts.append(text)
         node = following[step]
     if not MAY_END[node]:

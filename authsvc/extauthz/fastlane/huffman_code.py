@@ -66,23 +66,12 @@ def _steps() -> tuple[list[int], list[int]]:
     return following, emitted
 
 
-def _by_byte() -> tuple[bytes, list[bytes | None]]:
-    """Return the same in steps of a byte, at ``node << 8 | byte``; a text of None: see below."""
-    following, emitted = _steps()
-    says: list[bytes | None] = [
-        None if symbol == _END_OF_STRING else b"" if symbol == _NOTHING else bytes((symbol,))
-        for symbol in emitted
-    ]
+def _by_byte(following: list[int]) -> bytes:
+    """Return where each node and each byte lead, at ``node << 8 | byte``."""
     leads = bytearray()
-    texts: list[bytes | None] = []
-    once: dict[bytes, bytes] = {}  # each text once: there are few, and 65,536 places for them
-    for first, said in zip(following, says, strict=True):
-        half = slice(first << 4, (first + 1) << 4)
-        leads += bytes(following[half])
-        for more in says[half]:
-            text = None if said is None or more is None else said + more
-            texts.append(text if text is None else once.setdefault(text, text))
-    return bytes(leads), texts
+    for first in following:
+        leads += bytes(following[first << 4 : (first + 1) << 4])
+    return bytes(leads)
 
 
 def _ends() -> bytes:
@@ -96,8 +85,26 @@ def _ends() -> bytes:
     return bytes(found)
 
 
-# By ``node << 8 | byte``: the next node, and what ends on the way: up to two bytes, or None where
-# it is the end of the string, which none may contain.
-NEXT, TEXTS = _by_byte()
+_FOLLOWING, _EMITTED = _steps()
+
+# By ``node << 8 | byte``: the next node.
+NEXT: Final = _by_byte(_FOLLOWING)
+# The same, for what ends on the way, up to two bytes; None: ``learn`` it. Strings need a few of
+# these, and all together would take more than a megabyte.
+TEXTS: Final[list[bytes | None]] = [None] * len(NEXT)
 # By node: whether a string may end there.
-MAY_END = _ends()
+MAY_END: Final = _ends()
+
+
+def learn(step: int) -> bytes | None:
+    """Return what ends on a way, and put it into ``TEXTS``.
+
+    None where it is the end of the string, which none may contain.
+    """
+    first = _EMITTED[step >> 4]
+    second = _EMITTED[_FOLLOWING[step >> 4] << 4 | step & 15]
+    if _END_OF_STRING in {first, second}:
+        return None
+    text = bytes([symbol for symbol in (first, second) if symbol != _NOTHING])
+    TEXTS[step] = text
+    return text
