@@ -32,12 +32,12 @@ class BoundedMap(Generic[K, V]):
             self._entries.move_to_end(key)
         return value
 
-    def put(self, key: K, value: V) -> V | None:
-        """Remember; return what had to be forgotten for it, or None."""
+    def put(self, key: K, value: V) -> tuple[K, V] | None:
+        """Remember; return the entry that had to be forgotten for it, or None."""
         self._entries[key] = value
         self._entries.move_to_end(key)
         if len(self._entries) > self._capacity:
-            return self._entries.popitem(last=False)[1]
+            return self._entries.popitem(last=False)
         return None
 
     def pop(self, key: K) -> V | None:
@@ -56,15 +56,14 @@ class CredentialCache:
     """Identities by blind index, and blind indexes known to belong to nobody."""
 
     def __init__(self, *, credentials: int = 100_000, unknown: int = 65_536) -> None:
-        self._known: BoundedMap[bytes, tuple[bytes, Identity]] = BoundedMap(credentials)
+        self._known: BoundedMap[bytes, Identity] = BoundedMap(credentials)
         self._unknown: BoundedMap[bytes, bool] = BoundedMap(unknown)
         # One blind index by itself: nearly all consumers have one key, and a set is 200 bytes.
         self._of_consumer: dict[str, bytes | set[bytes]] = {}
 
     def find(self, digest: bytes) -> Identity | None:
         """Return the identity behind a blind index, if it is remembered."""
-        entry = self._known.get(digest)
-        return entry[1] if entry is not None else None
+        return self._known.get(digest)
 
     def is_unknown(self, digest: bytes) -> bool:
         """Tell whether it is remembered that nobody has this blind index."""
@@ -74,7 +73,7 @@ class CredentialCache:
         """Keep an identity."""
         self._unknown.pop(digest)
         self.forget_digest(digest)
-        forgotten = self._known.put(digest, (digest, identity))
+        forgotten = self._known.put(digest, identity)
         self._link(digest, identity)
         if forgotten is not None:
             self._unlink(*forgotten)
@@ -87,9 +86,9 @@ class CredentialCache:
     def forget_digest(self, digest: bytes) -> None:
         """Forget all about one blind index."""
         self._unknown.pop(digest)
-        entry = self._known.pop(digest)
-        if entry is not None:
-            self._unlink(*entry)
+        identity = self._known.pop(digest)
+        if identity is not None:
+            self._unlink(digest, identity)
 
     def forget_unknown(self) -> None:
         """Forget which blind indexes nobody has."""

@@ -24,7 +24,7 @@ def test_a_full_map_forgets_what_was_used_longest_ago() -> None:
     assert remembered.put("a", 1) is None
     assert remembered.put("b", 2) is None
     assert remembered.get("a") == 1
-    assert remembered.put("c", 3) == 2
+    assert remembered.put("c", 3) == ("b", 2)
     assert (remembered.get("a"), remembered.get("b"), remembered.get("c")) == (1, None, 3)
 
 
