@@ -5,73 +5,32 @@ and what the configuration adds.  ``session_token`` is the id of the credential:
 to tell sessions apart, and of no use to whoever reads it.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Final
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
 from analytics.bodies.captured import NO_BODIES, Bodies
 from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
 from analytics.bodies.rendering import BodyRenderer
 from analytics.client_ip import client_ip
 from analytics.config import MoesifConfig
-from analytics.event_metadata import Metadata, metadata_of
+from analytics.encoding import encode_event
+from analytics.event_metadata import metadata_of
+from analytics.event_shape import Event, Request, Response
 from analytics.identify import Identifier, Identity
 from analytics.masking import CredentialNames, Masking
 from analytics.record import AccessRecord, Sender
 from analytics.trace import Trace, find_trace
 
-_SECOND, _MILLISECOND = 1_000_000_000, 1_000_000  # nanoseconds
-_UNKNOWN_VERB = "UNKNOWN"
-_SCHEMES = frozenset({"http", "https"})
+_SECOND: Final = 1_000_000_000  # nanoseconds
+_MILLISECOND: Final = 1_000_000
+_UNKNOWN_VERB: Final = "UNKNOWN"
+_SCHEMES: Final = frozenset({"http", "https"})
 
-_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
-
-
-class Request(msgspec.Struct, gc=False, omit_defaults=True):
-    """The ``request`` of an event; the members that are not set are left out."""
-
-    time: str
-    uri: str
-    verb: str
-    headers: Mapping[str, str]
-    ip_address: str
-    api_version: str | UnsetType = UNSET
-    body: Any = UNSET
-    transfer_encoding: str | UnsetType = UNSET
-
-
-class Response(msgspec.Struct, gc=False, omit_defaults=True):
-    """The ``response`` of an event; the members that are not set are left out."""
-
-    time: str
-    status: int
-    headers: Mapping[str, str]
-    ip_address: str | UnsetType = UNSET
-    body: Any = UNSET
-    transfer_encoding: str | UnsetType = UNSET
-
-
-class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """An event, its members in the order in which they are written; None is left out."""
-
-    request: Request
-    transaction_id: str
-    direction: str
-    weight: int
-    metadata: Metadata | Mapping[str, Any]
-    response: Response | None = None
-    trace_id: str | None = None
-    span: Mapping[str, str] | None = None
-    user_id: str | None = None
-    company_id: str | None = None
-    subscription_id: str | None = None
-    session_token: str | None = None
-    blocked_by: str | None = None
-    action_name: str | None = None
+_MILLISECONDS: Final = [f".{number:03d}Z" for number in range(1000)]
 
 
 class EventMaker:
@@ -113,8 +72,8 @@ class EventMaker:
         *,
         identity: Identity | None = None,
         weight: int = 1,
-    ) -> Event:
-        """Return the event of a request, with everything masked that must be.
+    ) -> bytes:
+        """Return the event of a request as JSON, with everything masked that must be.
 
         Args:
             record: The request.
@@ -130,7 +89,7 @@ class EventMaker:
         tags = self._masking.tags(record.tags) if record.tags else record.tags
         metadata = metadata_of(record, sender, trace=trace, tags=tags)
         # By position, in the order of the members, as there is one for each call.
-        return Event(
+        event = Event(
             self._request(record, bodies),
             transaction_id,
             "Outgoing" if sender.log_name in self._outgoing else self._direction,
@@ -147,6 +106,7 @@ class EventMaker:
             verdict.blocked_by if verdict else None,
             tags.get("action_name") or None,
         )
+        return encode_event(event)
 
     def _request(self, record: AccessRecord, bodies: Bodies) -> Request:
         request = Request(
@@ -187,8 +147,9 @@ def can_be_event(record: AccessRecord) -> bool:
 
 def timestamp(nanoseconds: int) -> str:
     """Return a time as ``YYYY-MM-DDTHH:MM:SS.mmmZ``, cut to milliseconds."""
-    seconds, rest = divmod(nanoseconds, _SECOND)
-    return _date_and_time(seconds) + _MILLISECONDS[rest // _MILLISECOND]
+    seconds = nanoseconds // _SECOND
+    milliseconds = (nanoseconds - seconds * _SECOND) // _MILLISECOND
+    return _date_and_time(seconds) + _MILLISECONDS[milliseconds]
 
 
 @lru_cache(maxsize=64)  # many requests begin in the same second

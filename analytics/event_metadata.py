@@ -5,61 +5,17 @@ What is not known is left out.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Final
 
-import msgspec
-
+from analytics.event_shape import Consumer, Metadata
 from analytics.record import AccessRecord, Sender, Verdict
 from analytics.trace import Trace
 
 # gRPC's codes for what authsvc answered, where Envoy was not asked to log the call's own.
-_UNAUTHENTICATED, _PERMISSION_DENIED, _UNAVAILABLE = 16, 7, 14
-_NOBODY = Verdict()
-
-
-class Consumer(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Who authsvc says that it was."""
-
-    id: str
-    username: str | None = None
-    custom_id: str | None = None
-    credential_id: str | None = None
-    anonymous: bool | None = None
-
-
-class Metadata(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """The members, in the order in which they are written; None is left out."""
-
-    request_headers_bytes: int
-    request_body_bytes: int
-    response_headers_bytes: int
-    response_body_bytes: int
-    route: str | None = None
-    service: str | None = None
-    cluster: str | None = None
-    protocol: str | None = None
-    response_flags: tuple[str, ...] | None = None
-    response_code_details: str | None = None
-    upstream_failure: str | None = None
-    attempts: int | None = None
-    tls_version: str | None = None
-    server_name: str | None = None
-    peer_subject: str | None = None
-    peer_uris: tuple[str, ...] | None = None
-    node: str | None = None
-    log_name: str | None = None
-    duration_ms: float | None = None
-    request_read_ms: float | None = None
-    upstream_first_byte_ms: float | None = None
-    upstream_last_byte_ms: float | None = None
-    result: str | None = None
-    reason: str | None = None
-    consumer: Consumer | None = None
-    trace_id: str | None = None
-    span_id: str | None = None
-    grpc_status: int | None = None
-    request_id: str | None = None
-    tags: Mapping[str, Any] | None = None
+_UNAUTHENTICATED: Final = 16
+_PERMISSION_DENIED: Final = 7
+_UNAVAILABLE: Final = 14
+_NOBODY: Final = Verdict()
 
 
 def metadata_of(

@@ -17,13 +17,14 @@ that it names are masked; their names are compared percent-decoded and in any le
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 from urllib.parse import unquote_plus
 
 from analytics.config import MoesifConfig
 from analytics.remembered import Remembered
 
-MASK = "*****"
+MASK: Final = "*****"
 
 # Names under which clients send credentials, beside those that Tollkeeper itself takes keys from.
 USUAL_CREDENTIAL_NAMES = (
@@ -51,8 +52,7 @@ _QUERY_START = re.compile(r"([?#])")
 # ``;`` separates parameters for some servers, and a query may hold another URL with its own ``?``.
 _PARAMETER = re.compile(r"(?:^|[?&;#])([^?&;#=]*)=")
 
-# What becomes of a header; only the first is false.
-_SHOWN, _MASKED, _REMOVED = range(3)
+_MAX_NAMES: Final = 8192  # of headers, of which it is remembered what becomes of them
 
 
 class CredentialNames:
@@ -80,21 +80,24 @@ class Masking:
     def __init__(self, config: MoesifConfig, credentials: CredentialNames) -> None:
         self._credentials = credentials
         self._query_masks = frozenset(name.lower() for name in config.request_query_masks)
-        self._request_fates = self._fates(config.request_header_masks)
-        self._response_fates = self._fates(config.response_header_masks)
-        self._tag_fates = self._fates(())
+        self._request_fates = _Fates(config.request_header_masks, credentials)
+        self._response_fates = _Fates(config.response_header_masks, credentials)
+        self._tag_fates = _Fates((), credentials)
         self._shown_lengths = Remembered(self._shown_length)
 
-    def request_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers of a request that may be shown, as they may be shown."""
+    def request_headers(self, headers: dict[str, str]) -> dict[str, str]:
+        """Return the headers of a request that may be shown, as they may be shown.
+
+        Where nothing is to be changed, these are the very ones that were given.
+        """
         return self._headers(headers, self._request_fates)
 
-    def response_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers of a response that may be shown, as they may be shown."""
+    def response_headers(self, headers: dict[str, str]) -> dict[str, str]:
+        """Return the same of the headers of a response."""
         return self._headers(headers, self._response_fates)
 
-    def tags(self, tags: Mapping[str, str]) -> dict[str, str]:
-        """Return an access log's custom tags as they may be shown."""
+    def tags(self, tags: dict[str, str]) -> dict[str, str]:
+        """Return the same of an access log's custom tags."""
         return self._headers(tags, self._tag_fates)
 
     def url(self, text: str) -> str:
@@ -105,41 +108,38 @@ class Masking:
             return text
         path, mark, query = _parted(text)
         # Without these an argument is a name and a value; an encoded equals sign is %3d or %3D.
-        is_plain = not (";" in query or "%3" in query or "?" in query or "#" in query)
-        masked = self._plain_argument if is_plain else self._argument
-        return path + mark + "&".join(map(masked, query.split("&")))
+        if ";" in query or "%3" in query or "?" in query or "#" in query:
+            return path + mark + "&".join([self._argument(each) for each in query.split("&")])
+        lengths = self._shown_lengths
+        arguments = query.split("&")
+        is_masked = False
+        for index, argument in enumerate(arguments):
+            equals = argument.find("=")
+            if equals >= 0:
+                name = argument[:equals]
+                length = lengths.get(name)
+                if length is None:
+                    length = lengths[name]
+                if len(argument) - equals - 1 > length:
+                    arguments[index] = f"{name}={MASK}"
+                    is_masked = True
+        return path + mark + "&".join(arguments) if is_masked else text
 
-    def _headers(self, headers: Mapping[str, str], fates: Mapping[str, int]) -> dict[str, str]:
-        shown = dict(headers)
-        # Most stay as they are; to look for the others is faster than to take each in hand.
-        values = "\n".join(headers.values())
-        if "?" in values or "#" in values or "@" in values:
-            for name, value in headers.items():
-                if "?" in value or "#" in value or "@" in value:
-                    shown[name] = self.url(value)
-        for name in [name for name in headers if fates[name]]:  # not _SHOWN
-            if fates[name] == _MASKED:
-                shown[name] = MASK
-            else:
-                del shown[name]
+    def _headers(self, headers: dict[str, str], fates: "_Fates") -> dict[str, str]:
+        shown = headers.copy()
+        are_shown = fates.are_shown
+        for name, value in headers.items():
+            is_shown = are_shown.get(name)
+            if is_shown is None:
+                is_shown = fates.learn(name)
+            if not is_shown:
+                if name in fates.removed:
+                    del shown[name]
+                else:
+                    shown[name] = MASK
+            elif "?" in value or "#" in value or "@" in value:  # as in few
+                shown[name] = self.url(value)
         return shown
-
-    def _fates(self, removed: Iterable[str]) -> Mapping[str, int]:
-        """Return what becomes of a header, by its name."""
-        masks = frozenset(map(_canonical, removed))
-
-        def fate(name: str) -> int:
-            canonical = _canonical(name)
-            if canonical in masks:
-                return _REMOVED
-            return _MASKED if self._credentials.have(canonical) else _SHOWN
-
-        return Remembered(fate)
-
-    def _plain_argument(self, argument: str) -> str:
-        """Return what may be shown of a parameter in a query that has nothing unusual."""
-        name, _, value = argument.partition("=")
-        return f"{name}={MASK}" if len(value) > self._shown_lengths[name] else argument
 
     def _argument(self, argument: str) -> str:
         """Return what may be shown of what stands between two ``&``."""
@@ -166,6 +166,34 @@ class Masking:
             return False
         names = _PARAMETER.findall(unquote_plus(argument))
         return any(unquote_plus(name) in self._credentials for name in names)
+
+
+class _Fates:
+    """What becomes of headers, by their names: each is looked at once.
+
+    Attributes:
+        are_shown: Of those that were looked at, whether they are.
+        removed: And which of the others are left out, rather than masked.
+    """
+
+    def __init__(self, removed: Iterable[str], credentials: CredentialNames) -> None:
+        self.are_shown: dict[str, bool] = {}
+        self.removed: set[str] = set()
+        self._to_remove = frozenset(map(_canonical, removed))
+        self._credentials = credentials
+
+    def learn(self, name: str) -> bool:
+        """Look at a name; tell whether such headers are shown."""
+        if len(self.are_shown) >= _MAX_NAMES:
+            self.are_shown.clear()
+            self.removed.clear()
+        canonical = _canonical(name)
+        is_removed = canonical in self._to_remove
+        if is_removed:
+            self.removed.add(name)
+        is_shown = not is_removed and not self._credentials.have(canonical)
+        self.are_shown[name] = is_shown
+        return is_shown
 
 
 def _parted(text: str) -> Sequence[str]:

@@ -12,54 +12,34 @@ What callers can rely on, strongest first:
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
 from typing import Self
 
-import structlog
-
 from analytics.backoff import Backoff, Pause, pause
-from analytics.bodies.captured import NO_BODIES, Bodies
 from analytics.bodies.effort import Effort
 from analytics.bodies.join import BodyJoin
-from analytics.bodies.metrics import BodyMetrics, BodyOutcome, NullBodyMetrics
+from analytics.bodies.metrics import BodyMetrics, NullBodyMetrics
 from analytics.bodies.recording import Limits
-from analytics.codec import Decoder
+from analytics.codec import Decoded, Decoder
 from analytics.collector import Collector
 from analytics.config import MoesifConfig
-from analytics.delivery import Delivery
 from analytics.destinations import Destinations
-from analytics.encoding import encode_event
-from analytics.event import EventMaker, can_be_event
+from analytics.event import EventMaker
 from analytics.instruction_book import InstructionBook
 from analytics.instructions import NEVER_TOLD, Instructions
+from analytics.intake import Intake, Use
 from analytics.masking import CredentialNames
 from analytics.metrics import AnalyticsMetrics, DropReason, SkipReason
-from analytics.record import AccessRecord, Sender
+from analytics.record import Sender
 from analytics.routing import Routing, ScopedConfig, Topology
 from analytics.sampler import Sampler
 from analytics.shelves import Shelves
 from analytics.skip_rules import SkipRules
 from analytics.tail import Tail
-from analytics.transaction import TransactionIds
 
 STOP_SECONDS = 5.0  # for what is queued when the process stops, or a configuration goes
-MAX_HELD = 10_000  # entries that came before the first configuration
-
-_log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Use:
-    """What was made of one configuration."""
-
-    skip_rules: SkipRules
-    sampler: Sampler
-    events: EventMaker
-    delivery: Delivery
 
 
 class Pipeline:
@@ -76,6 +56,7 @@ class Pipeline:
         body_metrics: Who counts bodies.
         tail: Who watches; None: nobody does.
         instructions: What Moesif wants sampled; None: everything is sent.
+        effort: How much time bodies may take.
     """
 
     def __init__(
@@ -91,6 +72,7 @@ class Pipeline:
         body_metrics: BodyMetrics | None = None,
         tail: Tail | None = None,
         instructions: InstructionBook | None = None,
+        effort: Effort | None = None,
     ) -> None:
         self._metrics = metrics
         self._now = now
@@ -104,15 +86,20 @@ class Pipeline:
         )
         self._book = instructions
         self._decoder = Decoder()
-        self._tail = tail or Tail()
-        self._transactions = TransactionIds()
-        self._routing: Routing[_Use] | None = None
-        self._held: deque[tuple[AccessRecord, Sender]] = deque()
         self._is_stopped = False
         self._body_metrics = body_metrics or NullBodyMetrics()
-        self._effort = Effort()
-        #: Where streams of bodies go; entries wait there for theirs.
-        self.bodies = BodyJoin(release=self._release, metrics=self._body_metrics)
+        self._intake = Intake(
+            metrics=metrics,
+            body_metrics=self._body_metrics,
+            tail=tail or Tail(),
+            released=self._destinations.report,
+            effort=effort,
+        )
+
+    @property
+    def bodies(self) -> BodyJoin:
+        """Where streams of bodies go; entries wait there for theirs."""
+        return self._intake.bodies
 
     async def __aenter__(self) -> Self:
         return self
@@ -123,10 +110,8 @@ class Pipeline:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.bodies.stop()
         self._is_stopped = True
-        self._drop(DropReason.SHUTDOWN, len(self._held))
-        self._held.clear()
+        self._intake.stop()
         await self._destinations.stop()
 
     def configure(
@@ -151,10 +136,8 @@ class Pipeline:
         if self._book is not None:
             self._book.configure(scopes)
         uses = [(scope, self._use(scope.config, names)) for scope in scopes]
-        self._routing = Routing(uses, topology or Topology())
         self.bodies.configure(Limits.of_configs(scope.config for scope in scopes))
-        while self._held:
-            self._take(*self._held.popleft())
+        self._intake.configure(Routing(uses, topology or Topology()))
         self._destinations.report()
 
     def _instructions(self, config: MoesifConfig) -> Instructions:
@@ -164,11 +147,11 @@ class Pipeline:
         """Return what takes the messages of one stream."""
         return LogStream(self._accept)
 
-    def _use(self, config: MoesifConfig, names: frozenset[str]) -> _Use:
+    def _use(self, config: MoesifConfig, names: frozenset[str]) -> Use:
         delivery = self._destinations[config.application_id]
         credentials = CredentialNames(names, usual=not config.disable_credential_masking)
-        return _Use(
-            SkipRules(config.skip),
+        return Use(
+            SkipRules(config.skip) if config.skip else None,
             Sampler(
                 partial(self._instructions, config), trusts_headers=config.trust_client_ip_headers
             ),
@@ -183,96 +166,16 @@ class Pipeline:
                 yield
             is_first = False
             stream.sender = sender = decoded.sender or stream.sender
-            self._metrics.received(len(decoded.records) + decoded.unfinished + decoded.malformed)
-            self._skip(SkipReason.UNFINISHED, decoded.unfinished)
-            self._drop(DropReason.MALFORMED, decoded.malformed)
-            for record in decoded.records:
-                self._take(record, sender)
+            self._count(decoded)
+            self._intake.take(decoded.records, sender)
         self._destinations.report()
 
-    def _take(self, record: AccessRecord, sender: Sender) -> None:
-        if self._is_stopped:
-            self._drop(DropReason.SHUTDOWN, 1)
-        elif not can_be_event(record):
-            self._skip(SkipReason.NO_REQUEST, 1)
-        elif self._routing is None:
-            self._hold(record, sender)
-        elif (use := self._routing.find(record.route, record.service)) is None:
-            self._skip(SkipReason.NOT_CONFIGURED, 1)
-        elif use.skip_rules.skip(record):
-            self._skip(SkipReason.SKIP_RULE, 1)
-        else:
-            self._join(record, sender, use)
-
-    def _hold(self, record: AccessRecord, sender: Sender) -> None:
-        if len(self._held) >= MAX_HELD:
-            self._held.popleft()
-            self._drop(DropReason.NOT_YET_CONFIGURED, 1)
-        self._held.append((record, sender))
-
-    def _join(self, record: AccessRecord, sender: Sender, use: _Use) -> None:
-        is_awaited = self.bodies.is_expected and use.events.wants_bodies(record)
-        bodies = self.bodies.offer(record, sender) if is_awaited else NO_BODIES
-        if bodies is not None:  # else it was set aside
-            self._queue(record, sender, use, bodies)
-
-    def _release(self, record: AccessRecord, sender: Sender, bodies: Bodies) -> None:
-        """Go on with an entry that waited for its bodies, by what is configured now."""
-        use = self._routing.find(record.route, record.service) if self._routing else None
-        if use is None:
-            self._skip(SkipReason.NOT_CONFIGURED, 1)
-        else:
-            self._queue(record, sender, use, bodies)
-        self._destinations.report()
-
-    def _queue(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
-        if bodies.request is not None and record.verdict and record.verdict.is_stranger:
-            # Before any work: a flood of strangers must not take the time for what clients say.
-            self._body_metrics.bodies(BodyOutcome.REFUSED, 1)
-            bodies = bodies.without_request()
-        if not bodies.count:
-            self._offer(record, sender, use, NO_BODIES)
-        elif self._effort.is_left:
-            with self._effort.spending():
-                self._offer(record, sender, use, bodies)
-        else:
-            self._body_metrics.bodies(BodyOutcome.NO_TIME, bodies.count)
-            self._offer(record, sender, use, NO_BODIES)
-
-    def _offer(self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies) -> None:
-        try:
-            encoded = self._encode(record, sender, use, bodies)
-        except Exception as error:  # noqa: BLE001 - one entry must not end a stream of thousands
-            # The text of the error, or its traceback, may show what is in the entry.
-            _log.error("an entry could not become an event", error=type(error).__name__)
-            self._drop(DropReason.INTERNAL_ERROR, 1)
-        else:
-            if encoded is not None:
-                use.delivery.offer(encoded)
-                self._tail.show(encoded)
-
-    def _encode(
-        self, record: AccessRecord, sender: Sender, use: _Use, bodies: Bodies
-    ) -> bytes | None:
-        """Return the event of an entry, or None: sampling leaves it out."""
-        identity = use.events.identify(record)
-        draw = use.sampler.draw(identity, record, bodies)
-        if draw.left_out_by is not None:
-            self._skip(draw.left_out_by, 1)
-            return None
-        transaction_id = self._transactions.choose(record)
-        event = use.events.make(
-            record, sender, transaction_id, bodies, identity=identity, weight=draw.weight
-        )
-        return encode_event(event)
-
-    def _skip(self, reason: SkipReason, entries: int) -> None:
-        if entries:
-            self._metrics.skipped(reason, entries)
-
-    def _drop(self, reason: DropReason, events: int) -> None:
-        if events:
-            self._metrics.dropped(reason, events)
+    def _count(self, decoded: Decoded) -> None:
+        self._metrics.received(len(decoded.records) + decoded.unfinished + decoded.malformed)
+        if decoded.unfinished:
+            self._metrics.skipped(SkipReason.UNFINISHED, decoded.unfinished)
+        if decoded.malformed:
+            self._metrics.dropped(DropReason.MALFORMED, decoded.malformed)
 
 
 class LogStream:

@@ -70,7 +70,7 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False):
     original_path: str = ""  # before a rewrite; empty if there was none
     protocol: str = ""
     request_id: str = ""
-    request_headers: Mapping[str, str] = {}
+    request_headers: dict[str, str] = {}
     request_headers_size: int = 0
     request_body_size: int = 0
     tls_version: str = ""
@@ -84,7 +84,7 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False):
 
     status: int | None = None  # None: nothing was answered, as when the client left
     grpc_status: int | None = None  # None: not a gRPC call, or not logged
-    response_headers: Mapping[str, str] = {}
+    response_headers: dict[str, str] = {}
     response_headers_size: int = 0
     response_body_size: int = 0
     code_details: str = ""
@@ -96,7 +96,7 @@ class AccessRecord(msgspec.Struct, frozen=True, gc=False):
     upstream_address: str = ""
     upstream_failure: str = ""
     attempts: int = 0
-    tags: Mapping[str, str] = {}
+    tags: dict[str, str] = {}
     verdict: Verdict | None = None  # None: authsvc was not asked, or did not answer
     # What Envoy's jwt_authn filter verified: claims by the name of their ``payload_in_metadata``,
     # numbers as their digits.

@@ -4,7 +4,7 @@ As in Kong the most specific one wins: route and service together, route, servic
 Routes and services may be named by their id or by their name, here as in the entries.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Generic, TypeVar
@@ -67,7 +67,11 @@ class Topology:
 
 
 class Routing(Generic[T]):
-    """Finds what was made of the configuration that applies."""
+    """Finds what was made of the configuration that applies.
+
+    Attributes:
+        find: Returns what applies to a request of a route and a service, or None.
+    """
 
     def __init__(self, scoped: Iterable[tuple[ScopedConfig, T]], topology: Topology) -> None:
         self._route_ids = _ids(topology.routes)
@@ -76,12 +80,8 @@ class Routing(Generic[T]):
         self._by_scope: dict[_Scope, T] = {
             self._canonical(scope.route, scope.service): made for scope, made in scoped
         }
-
-        self._find_once = lru_cache(maxsize=4096)(self._find)
-
-    def find(self, route: str | None, service: str | None) -> T | None:
-        """Return what applies to a request of this route and service, or None."""
-        return self._find_once(route, service)
+        # One of the few things that every entry asks: not a method, which would be one call more.
+        self.find: Callable[[str | None, str | None], T | None] = lru_cache(4096)(self._find)
 
     def _find(self, route: str | None, service: str | None) -> T | None:
         route, service = self._canonical(route, service)

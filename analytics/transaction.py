@@ -1,12 +1,13 @@
 """The id by which the collector knows an event again, however often it is sent."""
 
-import re
 import uuid
+from typing import Final
 
 from analytics.record import AccessRecord
 
-_HEADER = "x-moesif-transaction-id"
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_HEADER: Final = "x-moesif-transaction-id"
+_UUID_LENGTH: Final = 36  # characters
+_UUID_OCTETS: Final = 16
 _REMEMBERED = 50_000  # ids in each of two generations: at least this many are remembered
 
 
@@ -36,7 +37,7 @@ class TransactionIds:
 
     def _claim(self, candidate: str | None) -> str | None:
         """Return an id as it is given, or None: it cannot be."""
-        if not candidate or not _UUID.fullmatch(candidate):
+        if not candidate or not _is_uuid(candidate):
             return None
         candidate = candidate.lower()
         if candidate in self._recent or candidate in self._older:
@@ -45,3 +46,13 @@ class TransactionIds:
             self._older, self._recent = self._recent, set()
         self._recent.add(candidate)
         return candidate
+
+
+def _is_uuid(text: str) -> bool:
+    if len(text) != _UUID_LENGTH or not text[8] == text[13] == text[18] == text[23] == "-":
+        return False
+    try:
+        octets = bytes.fromhex(text.replace("-", ""))  # which takes blanks for nothing
+    except ValueError:
+        return False
+    return len(octets) == _UUID_OCTETS

@@ -68,7 +68,7 @@ BLANKET_EXCEPTS = {
     "analytics/batch_sender.py::_post": "a fault must not end the delivery of all that follows",
     "analytics/disk_thread.py::_outcome": "the error belongs to whoever handed the work over",
     "analytics/bodies/rendering.py::_members": "what strangers send must not cost their events",
-    "analytics/pipeline.py::_offer": "one entry must not end a stream of thousands",
+    "analytics/intake.py::_offer": "one entry must not end a stream of thousands",
     "authsvc/extauthz/fastlane/call_tasks.py::_await": "the boundary: one call, not the connection",
     "authsvc/extauthz/fastlane/call_tasks.py::_serve": "the boundary: one call, not the connection",
     "authsvc/extauthz/fastlane/calls.py::prompt": "the boundary: one call, not the connection",

@@ -1,17 +1,21 @@
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
-from analytics import pipeline as pipeline_module
+from analytics import intake
 from analytics.codec import PORTION
+from analytics.config import MoesifConfig
 from analytics.config_fields import parse_moesif_config
-from analytics.event import Event
+from analytics.identify import Identity
 from analytics.instruction_book import InstructionBook
+from analytics.logged_call import LoggedCall
 from analytics.metrics import DropReason, SkipReason
 from analytics.moesif import MoesifCollector
 from analytics.pipeline import Pipeline
 from analytics.routing import KnownRoute, KnownService, ScopedConfig, Topology
+from analytics.sampling import KEPT, Draw
 from tests.deadline import eventually
 from tests.fakes.collector import Collector, Hang
 from tests.fakes.counting_metrics import CountingMetrics
@@ -120,7 +124,7 @@ async def test_entries_wait_for_the_first_configuration(metrics: CountingMetrics
 async def test_the_oldest_of_too_many_that_wait_go(
     metrics: CountingMetrics, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(pipeline_module, "MAX_HELD", 3)
+    monkeypatch.setattr(intake, "MAX_HELD", 3)
     async with Collector() as collector, pipeline(metrics) as it:
         it.open_stream().accept(message(*(entry(**path(number)) for number in range(5))))
         it.configure([scoped(collector)], credential_names=[])
@@ -252,21 +256,36 @@ async def test_leaving_takes_no_longer_than_it_may(metrics: CountingMetrics) -> 
     assert metrics.drops == {DropReason.SHUTDOWN: 2}
 
 
+class FaultySampling:
+    """Fails over some calls, with their URIs in its errors."""
+
+    keeps_all = False
+
+    def draw(self, identity: Identity, call: LoggedCall, number: float) -> Draw:
+        if "poison" in (call.uri or ""):
+            raise RuntimeError(call.uri)
+        return KEPT
+
+
+class FaultyBook(InstructionBook):
+    """Knows nothing but a sampling that fails."""
+
+    def configure(self, scopes: Iterable[ScopedConfig]) -> None:
+        pass
+
+    def instructions(self, config: MoesifConfig) -> Any:
+        return SimpleNamespace(sampling=FaultySampling())
+
+
 async def test_a_fault_costs_one_entry_and_shows_nothing_of_it(
-    metrics: CountingMetrics, monkeypatch: Any, capsys: Any, caplog: Any
+    metrics: CountingMetrics, capsys: Any, caplog: Any
 ) -> None:
-    original = pipeline_module.encode_event
-
-    def encode(event: Event) -> bytes:
-        if "poison" in event.request.uri:
-            raise RuntimeError(event.request.uri)
-        return original(event)
-
-    monkeypatch.setattr(pipeline_module, "encode_event", encode)
-    async with Collector() as collector, pipeline(metrics) as it:
-        it.configure([scoped(collector)], credential_names=[])
-        it.open_stream().accept(message(entry(**path("poison")), entry(**path("sound"))))
-        await arrived(collector, 1)
+    async with Collector() as collector, MoesifCollector() as client:
+        book = FaultyBook(source=client, metrics=CountingInstructions())
+        async with Pipeline(collector=client, metrics=metrics, instructions=book) as it:
+            it.configure([scoped(collector)], credential_names=[])
+            it.open_stream().accept(message(entry(**path("poison")), entry(**path("sound"))))
+            await arrived(collector, 1)
     assert metrics.drops == {DropReason.INTERNAL_ERROR: 1}
     logged = caplog.text + "".join(capsys.readouterr())
     assert "RuntimeError" in logged

@@ -37,13 +37,14 @@ async def pipeline(
     collector: Collector,
     metrics: CountingMetrics,
     counts: BodyCounts | None = None,
+    effort: Effort | None = None,
     **config: Any,
 ) -> AsyncIterator[Pipeline]:
     given = {"application_id": "APP", "api_endpoint": collector.url, "batch_max_wait": 10}
     scope = ScopedConfig(parse_moesif_config(given | config))
     async with (
         MoesifCollector() as client,
-        Pipeline(collector=client, metrics=metrics, body_metrics=counts) as it,
+        Pipeline(collector=client, metrics=metrics, body_metrics=counts, effort=effort) as it,
     ):
         it.configure([scope], credential_names=["my-key"])
         yield it
@@ -127,10 +128,10 @@ async def test_events_go_without_bodies_when_those_take_too_much_time(
     metrics: CountingMetrics,
 ) -> None:
     counts = BodyCounts()
+    spent = Effort(share=0.0)
+    spent._left = 0.0
     async with Collector() as collector:
-        async with pipeline(collector, metrics, counts) as it:
-            it._effort = Effort(share=0.0)
-            it._effort._left = 0.0
+        async with pipeline(collector, metrics, counts, effort=spent) as it:
             show(it)
             log(it)
         (event,) = collector.events
