@@ -112,6 +112,7 @@ class InstructionFollower:
     def start(self) -> None:
         """Begin to follow."""
         self._task = asyncio.create_task(self._run(), name="moesif-instructions")
+        self._task.add_done_callback(self._ended)
 
     def adjust(self, settings: FollowSettings) -> None:
         """Go on with other settings, at once."""
@@ -138,6 +139,11 @@ class InstructionFollower:
         self.retire()
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say that following ended by itself, which it is not meant to."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("the collector is not asked any more", exc_info=error)
 
     async def _run(self) -> None:
         self._status.update(dict.fromkeys(self._kinds, DocumentStatus()))

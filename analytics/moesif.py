@@ -149,9 +149,9 @@ async def _document(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _tag(response: aiohttp.ClientResponse, *names: str) -> str | None:
-    """Return the first of these headers that is there, unless it is beyond all measure."""
+    """Return the first of these headers that is there, unless it is no text, or beyond measure."""
     found = next((response.headers[name] for name in names if name in response.headers), "").strip()
-    return found if found and len(found) <= _MAX_TAG else None
+    return found if found and len(found) <= _MAX_TAG and found.isprintable() else None
 
 
 def _timeout(target: Target) -> aiohttp.ClientTimeout:

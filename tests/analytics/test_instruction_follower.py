@@ -291,6 +291,15 @@ async def test_its_end_is_told_once_and_last() -> None:
     assert following.metrics.statuses["global"] == told
 
 
+async def test_an_end_that_is_not_meant_is_told() -> None:
+    with capture_logs() as logs:
+        following = Following(config=[KeyError("a fault in here")])
+        following.follower.start()
+        await eventually(lambda: logs, "a line in the log")
+        await following.follower.stop()
+    assert [log["event"] for log in logs] == ["the collector is not asked any more"]
+
+
 def rules(calls: int) -> dict[RuleKind, int]:
     return dict.fromkeys(RuleKind, 0) | {RuleKind.CALL: calls}
 

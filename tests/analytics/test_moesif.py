@@ -1,3 +1,4 @@
+import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from importlib.metadata import version
@@ -191,6 +192,19 @@ async def test_no_answer_to_a_question_is_told(client: MoesifCollector) -> None:
         collector.config = Hang(0)
         with pytest.raises(CollectorUnreachableError):
             await client.fetch(DocumentKind.CONFIG, target(collector.url))
+
+
+async def test_a_tag_that_is_no_text_is_none(client: MoesifCollector) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        tag = b"X-Moesif-Config-ETag: \xff\r\n"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + tag + b"Content-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        fetched = await client.fetch(DocumentKind.CONFIG, target(f"http://{host}:{port}"))
+    assert fetched == Fetched(200, b"{}")
 
 
 async def test_tags_on_answers_to_batches_are_told() -> None:
