@@ -15,6 +15,7 @@ import msgspec
 from authsvc.store import Stores
 from sidecar.control import KEY_ROLES, ChildSpec
 from sidecar.declarative.editions import Declarations
+from sidecar.lean_imports import import_lean_protobuf
 from sidecar.roles.opening import OpenedRole, Opening
 from sidecar.telemetry import Telemetry
 
@@ -67,6 +68,7 @@ async def _open(opening: Opening) -> OpenedRole:
 
             return await open_authsvc(opening)
         case "analytics":
+            import_lean_protobuf()
             from sidecar.roles.analytics import open_analytics  # noqa: PLC0415 - as above
 
             return await open_analytics(opening)

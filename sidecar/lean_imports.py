@@ -1,8 +1,8 @@
-"""Libraries without what they take along, and nobody here uses: 6 MB in each process.
+"""Libraries without what they take along, and nobody here uses: some megabytes in each process.
 
 structlog imports rich where that is installed, and Pygments with it; our own lines are written by
 ``sidecar.logs``.  prometheus_client imports Python's HTTP servers and clients, for ways of handing
-metrics out that are not ours.
+metrics out that are not ours.  protobuf imports what it would do its work with if it had no C.
 """
 
 import sys
@@ -20,10 +20,11 @@ _OF_PROMETHEUS = (
     "urllib.request",
     "wsgiref.simple_server",
 )
+_OF_PROTOBUF = "google.protobuf.internal.python_message"
 
 
 def import_lean() -> None:
-    """Import these libraries without that; who wants it later imports it as ever.
+    """Import the first two without that; who wants it later imports it as ever.
 
     To be called before anything imports them; afterwards it does nothing.
     """
@@ -31,11 +32,18 @@ def import_lean() -> None:
     import_without("prometheus_client", {name: _StandIn(name) for name in _OF_PROMETHEUS})
 
 
+def import_lean_protobuf() -> None:
+    """Import protobuf without that, where it does its work in C."""
+    implementation = import_module("google.protobuf.internal.api_implementation")
+    if implementation.Type() != "python":
+        import_without("google.protobuf.internal.builder", {_OF_PROTOBUF: _StandIn(_OF_PROTOBUF)})
+
+
 def import_without(library: str, left_out: Mapping[str, ModuleType | None]) -> None:
     """Import a library with something else in place of some of the modules that it imports.
 
-    Modules that are there already stay.  If the library cannot do with that, it is imported as it
-    usually is.
+    Modules that are there already stay.  If the library cannot do with that, it is imported as
+    usual.
     """
     before = set(sys.modules)
     try:
@@ -43,7 +51,7 @@ def import_without(library: str, left_out: Mapping[str, ModuleType | None]) -> N
             import_module(library)
     except (AttributeError, ImportError, TypeError):
         for name in set(sys.modules) - before:
-            if name.partition(".")[0] == library:
+            if name.partition(".")[0] == library.partition(".")[0]:
                 del sys.modules[name]
         import_module(library)
 

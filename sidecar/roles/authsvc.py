@@ -13,6 +13,7 @@ from authsvc.policy import PolicyBook
 from authsvc.policy_source import load_policies
 from authsvc.resolver import Resolver
 from authsvc.sealing import Sealer
+from sidecar.lean_imports import import_lean_protobuf
 from sidecar.neighbours import FileNeighbours
 from sidecar.roles.moesif_rules import MoesifRules
 from sidecar.roles.opening import OpenedRole, Opening
@@ -101,6 +102,7 @@ def _http_face(opening: Opening) -> _Face:
 
 def _grpc_face(opening: Opening) -> _Face:
     settings = opening.spec.settings.authsvc
+    import_lean_protobuf()
     if settings.transport == "grpcio":
         from authsvc.extauthz import grpc  # noqa: PLC0415 - as above
 

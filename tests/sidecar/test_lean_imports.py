@@ -26,6 +26,32 @@ registry = CollectorRegistry()
 Counter("a", "b", registry=registry).inc()
 assert b"a_total 1.0" in generate_latest(registry)
 """
+PROTOBUF = """
+import sys
+from sidecar.lean_imports import import_lean_protobuf
+import_lean_protobuf()
+from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+from google.protobuf.internal import api_implementation
+assert api_implementation.Type() == "upb"
+request = CheckRequest()
+request.attributes.request.http.headers["a"] = "b"
+again = CheckRequest.FromString(request.SerializeToString())
+assert again == request and again.attributes.request.http.headers == {"a": "b"}
+assert "headers" in str(again)
+assert not {"google.protobuf.text_format", "google.protobuf.internal.decoder"} & set(sys.modules)
+from google.protobuf.internal import decoder, python_message
+assert python_message.__file__
+"""
+PROTOBUF_WITHOUT_C = """
+import os
+os.environ["PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION"] = "python"
+from sidecar.lean_imports import import_lean_protobuf
+import_lean_protobuf()
+from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+request = CheckRequest()
+request.attributes.request.http.method = "GET"
+assert CheckRequest.FromString(request.SerializeToString()) == request
+"""
 LATE = """
 import http.server, rich.console, sys
 from sidecar.lean_imports import import_lean
@@ -59,6 +85,14 @@ def test_what_comes_lean_counts_as_ever() -> None:
 
 def test_it_may_be_asked_for_twice() -> None:
     run(LEAN + "import_lean()" + COUNTING)
+
+
+def test_protobuf_comes_without_what_it_does_not_need() -> None:
+    run(PROTOBUF)
+
+
+def test_protobuf_without_c_has_what_it_needs() -> None:
+    run(PROTOBUF_WITHOUT_C)
 
 
 def test_whoever_has_it_already_keeps_it() -> None:
