@@ -29,6 +29,9 @@ class Recipe:
         preflight: Whether ``OPTIONS`` is a request like any other.
         transaction_ids: Whether each answer has an id of its own.
         refusals: Whether refusals of keys can be prepared: nobody is let in without one.
+        keyless: Whether a request without such a header is refused for that, if its query has none
+            of ``asked`` and it has no body.
+        asked: The names of keys, in bytes, that are looked for in the query.
         tokens: The names of headers, in bytes and lower case, that a request must not have for
             that: they may say who calls without a key.
     """
@@ -39,6 +42,8 @@ class Recipe:
     preflight: bool
     transaction_ids: bool
     refusals: bool
+    keyless: bool
+    asked: frozenset[bytes]
     tokens: frozenset[bytes]
 
 
@@ -59,13 +64,19 @@ def recipe_for(book: PolicyBook, route: str | None, service: str | None) -> Reci
     # The first name comes before all other names, and its header before all other places.
     names = header_names(config.key_names[0])
     tokens = () if wanted.read_token is None else wanted.token_headers
+    refusals = config.anonymous is None and not set(names).intersection(tokens)
     return Recipe(
         policy=policy,
         telling=(*names, TRANSACTION_ID),
         hidden=frozenset(name.encode() for name in config.key_names if config.hide_credentials),
         preflight=config.run_on_preflight,
         transaction_ids=wanted.transaction_ids,
-        refusals=config.anonymous is None and not set(names).intersection(tokens),
+        refusals=refusals,
+        keyless=refusals
+        and len(config.key_names) == 1
+        and not config.key_in_cookie
+        and not config.key_in_bearer,
+        asked=frozenset(name.encode() for name in config.key_names if config.key_in_query),
         tokens=frozenset(name.encode() for name in tokens),
     )
 
@@ -88,14 +99,19 @@ def is_plain(method: bytes, path: bytes, recipe: Recipe) -> bool:
     """Tell whether neither the method nor the path of a request says something of its answer."""
     if method == b"OPTIONS" and not recipe.preflight:
         return False
+    return not recipe.hidden or is_without(path, recipe.hidden)
+
+
+def is_without(path: bytes, names: frozenset[bytes]) -> bool:
+    """Tell whether the query of a path has no argument of these names."""
     # To look with `find`: `in` first takes bytes for a number, and raises an error for itself.
-    if not recipe.hidden or path.find(b"?") < 0:
+    if path.find(b"?") < 0:
         return True
     if path.find(b"%") < 0:
         # What is not there in any place is no argument either: much cheaper to see.
-        for name in recipe.hidden:
+        for name in names:
             if path.find(name) >= 0:
                 break
         else:
             return True
-    return not mentions(path.decode("utf-8", "surrogateescape"), recipe.hidden)
+    return not mentions(path.decode("utf-8", "surrogateescape"), names)

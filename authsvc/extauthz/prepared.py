@@ -15,13 +15,13 @@ from authsvc.authenticator import Authenticator
 from authsvc.cache import BoundedMap
 from authsvc.decision import Allow, Decision, Deny, DenyReason, Identity
 from authsvc.extauthz.codec import are_peers, names_in
-from authsvc.extauthz.prepared_refusals import REASONS, PreparedRefusals
+from authsvc.extauthz.prepared_refusals import PreparedRefusals
 from authsvc.extauthz.request_wire import RequestWire, Terms
 from authsvc.governance import may_govern
 from authsvc.metrics import Lookup
 from authsvc.policy import PREFIXED, PolicyBook
 from authsvc.prefixed_key import cannot_be_valid
-from authsvc.preparation import Recipe, is_plain, key_in, key_of, recipe_for
+from authsvc.preparation import Recipe, is_plain, is_without, key_in, key_of, recipe_for
 from authsvc.request import Request
 from authsvc.resolver import NotInMemoryError
 
@@ -29,6 +29,14 @@ CAPACITY: Final = 32_768  # answers, of about 600 bytes each, beside what they s
 
 _MOST_TERMS: Final = 10_000
 _MOST_SHARED: Final = 1024
+
+# As what the look-up counts that a refusal comes of.
+_LOOKUPS: Final[dict[DenyReason, Lookup | None]] = {
+    DenyReason.UNKNOWN_KEY: "known_unknown",
+    DenyReason.EXPIRED_KEY: "hit",
+    DenyReason.DISABLED_KEY: "hit",
+    DenyReason.MISSING_KEY: None,
+}
 
 _Names = tuple[str | None, str | None]  # route, service
 _Place = tuple[str, bytes, Terms]  # credential, host, what applies
@@ -39,7 +47,7 @@ class Unready(Enum):
 
     UNREAD = "not as Envoy usually writes it: to be read by other means, for find_for"
     MISSING = "memory does not tell whose its key is"
-    STRANGER = "nobody may use its key, and how that is told is not ready"
+    STRANGER = "it is refused, and how that is told is not ready"
     OTHER = "its answer depends on more, or was not given yet"
 
     def __bool__(self) -> bool:
@@ -86,8 +94,14 @@ class PreparedAnswers:
         terms, method, path, host, value, headers_at = asked
         recipe = terms.recipe
         key = key_in(value)
-        if recipe is None or key is None or not is_plain(method, path, recipe):
+        if recipe is None or not is_plain(method, path, recipe):
             return Unready.OTHER
+        if key is None:
+            # Blanks are a key that is missing, whatever comes after them.
+            is_missing = not value and is_without(path, recipe.asked)
+            if not recipe.keyless or not is_missing:
+                return Unready.OTHER
+            return self._refuse(payload, headers_at, host, terms, b"", DenyReason.MISSING_KEY)
         found = self._find(terms, host, key)
         if not isinstance(found, DenyReason):
             return found
@@ -176,8 +190,8 @@ class PreparedAnswers:
             return Unready.STRANGER
         if host.find(b",") >= 0 or key.find(b",") >= 0:
             return Unready.STRANGER  # several hosts are no request, several keys another reason
-        lookup: Lookup | None = "known_unknown" if reason is DenyReason.UNKNOWN_KEY else "hit"
-        if _is_malformed(ApiKey(key), recipe):
+        lookup = _LOOKUPS[reason]
+        if key and _is_malformed(ApiKey(key), recipe):
             reason, lookup = DenyReason.UNKNOWN_KEY, None  # that is seen before it is looked up
         reply = self._refusals.find(payload, headers_at, host, terms, reason)
         return Unready.STRANGER if reply is None else Refusal(reply, reason, lookup)
@@ -189,7 +203,7 @@ class PreparedAnswers:
         recipe = terms.recipe
         if recipe is None or not recipe.refusals or recipe.policy != decision.policy:
             return
-        if decision.reason in REASONS:
+        if decision.reason in _LOOKUPS:
             self._refusals.prepare(request, terms, decision.reason)
 
     def _may_govern(self, terms: Terms) -> bool:

@@ -1,4 +1,4 @@
-"""Refusals of keys that are ready: told again without building what was built before.
+"""Refusals that are ready: told again without building what was built before.
 
 What callers can rely on:
 
@@ -23,11 +23,6 @@ from authsvc.preparation import Recipe
 from authsvc.request import Request
 
 CAPACITY: Final = 2048  # refusals, of about a kilobyte each
-
-#: Why a key is refused, where the answer depends on what a ``Recipe`` knows of.
-REASONS: Final = frozenset(
-    (DenyReason.UNKNOWN_KEY, DenyReason.EXPIRED_KEY, DenyReason.DISABLED_KEY)
-)
 
 _TRANSACTION_ID_SIZE: Final = 36
 
@@ -55,14 +50,14 @@ class PreparedRefusals:
     def find(
         self, payload: bytes, headers_at: int, host: bytes, terms: Terms, reason: DenyReason
     ) -> bytes | None:
-        """Return the CheckResponse that refuses a request's key, if it is ready.
+        """Return the CheckResponse that refuses a request, if it is ready.
 
         Args:
             payload: The CheckRequest, as ``RequestWire`` has read it.
             headers_at: Where its headers begin.
             host: The host that is asked.
             terms: What applies.
-            reason: Why the key is refused, one of ``REASONS``.
+            reason: Why it is refused.
         """
         recipe = terms.recipe
         wish = None if recipe is None else self._wishes_under(recipe).read(payload, headers_at)

@@ -81,7 +81,8 @@ class Terms:
         self.mapped = HeaderShapes(telling, is_raw=False)
 
 
-# What is asked: the terms; then method, path, host and key, as bytes; where the headers begin.
+# What is asked: the terms; then method, path, host and key, as bytes, the last of them empty if no
+# header has one; where the headers begin.
 Asked = tuple[Terms, bytes, bytes, bytes, bytes, int]
 
 
@@ -114,7 +115,7 @@ class RequestWire:
         self._terms.clear()
 
     def read(self, payload: bytes) -> Asked | None:
-        """Return what a CheckRequest asks if it has one key in a header; None: ask protobuf."""
+        """Return what a CheckRequest asks if at most one header has a key; None: ask protobuf."""
         try:
             at, size = 2, payload[1]
             if size > _SHORT:
@@ -182,11 +183,10 @@ def _read_request(payload: bytes, at: int, end: int, terms: Terms) -> Asked | No
     size = payload[at + 1]
     method = payload[at + 2 : at + 2 + size]
     at += 2 + size
-    key, first = b"", at
+    key, first = b"", 0
     if payload[at] == _HEADERS:
+        first = at
         key, at = _read_headers(payload, at, end, terms.mapped)
-        if not key:
-            return None
     if payload[at] != _PATH or not method or not payload[start:at].isascii():
         return None
     return _read_target(payload, at, end, terms, method, key, first)
@@ -212,15 +212,16 @@ def _read_target(  # noqa: PLR0917 - what was read before it
         at += 2 + payload[at + 1]
     if not payload[start:at].isascii():
         return None
-    if not key and payload[at] == _HEADER_MAP:
+    # Where both forms of headers are, these count.
+    if not key and at < end and payload[at] == _HEADER_MAP:
         at, size = at + 2, payload[at + 1]
         if size > _SHORT:
             at, size = at + 1, size + (payload[at] << 7) - _MORE
-        if at + size != end:
+        if at + size != end or not size:
             return None
         first = at
         key, at = _read_headers(payload, at, end, terms.raw)
-    return (terms, method, path, host, key, first) if key and at == end else None
+    return (terms, method, path, host, key, first) if first and at == end else None
 
 
 def _read_headers(payload: bytes, at: int, end: int, shapes: HeaderShapes) -> tuple[bytes, int]:

@@ -47,9 +47,8 @@ def read(wire: RequestWire, payload: bytes) -> Asked | None:
         else:
             headers = [(name, value.encode()) for name, value in http.headers.items()]
         telling = [(name.lower(), value) for name, value in headers if name.lower() in TELLING]
-        assert len(telling) == 1
-        assert telling[0][0] != TRANSACTION_ID
-        assert telling[0][1] == key != b""
+        assert telling == [(name, key) for name, _ in telling[:1] if name != TRANSACTION_ID]
+        assert bool(telling) == bool(key)
         assert method
         _judge_wish(WISHES.read(payload, headers_at), attributes)
     return asked
@@ -61,6 +60,7 @@ def _judge_wish(wish: Wish | None, attributes: AttributeContext) -> None:
         request = request_of(attributes)
     except CodecError:
         return
+    assert request.body is None
     if wish is not None:
         assert not request.first("token")
         same = wish_of(request)

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,40 +27,47 @@ from tests.fakes.prepared_world import (
 
 REQUEST_ID = "5f0f5f6a-7d0b-4d2c-9b7e-2d1f3c4b5a69"
 MADE_UP_ID = re.compile(r"[0-9a-f]{32}")
-NAMES = ["accept", "Accept", "content-type", "x-request-id", "X-Request-ID", "apikey", "token", "a"]
-VALUES = [
-    *(b"", b"text/html", b"application/xml;q=0.5, text/plain", b"a" * 200, b"\xff", b"*/*"),
-    *(b"application/grpc", b"application/grpc+proto", b"application/grpcs"),
-    *(REQUEST_ID.encode(), b"1", b'"<&%(host)b', b"bad", b"bad,", b"%s", b"x" * 70),
-]
-KEYS = [b"bad", b"expired", b"disabled", MALFORMED, b" never ", b"bad,bad", b"unheard"]
+# What is usual comes more often: what is unusual in several places is prepared nowhere.
+ACCEPTS = [b"text/html", b"application/xml;q=0.5, text/plain", b"*/*", b"", b"\xff", b"a" * 200]
+CONTENT_TYPES = [b"application/json", b"application/grpc", b"application/grpc+proto", b"a/b"]
+IDS = [REQUEST_ID.encode(), b"1", b"0" * 36, b"", b'"<&%(host)b', b"x" * 70]
+OTHERS = [("token", b"me"), ("Accept", b"text/plain"), ("X-Request-ID", b"2"), ("apikey", b"other")]
+OTHERS += [("cookie", b"apikey=good"), ("authorization", b"Bearer good"), ("a", b"apikey")]
+KEYS = [b"bad", b"", b"expired", b"disabled", b"", MALFORMED, b"never", b"bad,bad", b"unheard"]
 
+headers = st.builds(
+    lambda key, usual, more: [*((("apikey", key),) if key else ()), *usual.items(), *more],
+    st.sampled_from(KEYS),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "accept": st.sampled_from(ACCEPTS),
+            "content-type": st.sampled_from(CONTENT_TYPES),
+            "x-request-id": st.sampled_from(IDS),
+        },
+    ),
+    st.just([]) | st.lists(st.sampled_from(OTHERS), max_size=2),
+)
 requests = st.builds(
     check_request,
-    method=st.sampled_from(["GET", "OPTIONS", "POST", ""]),
-    path=st.sampled_from(["/", "/?apikey=good", "/?a=1", "*"]),
-    headers=st.builds(
-        lambda key, more, at: [*more[:at], ("apikey", key), *more[at:]],
-        st.sampled_from(KEYS),
-        st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=4),
-        st.integers(0, 4),
-    ),
+    method=st.sampled_from(["GET", "POST", "OPTIONS"]),
+    path=st.sampled_from(["/", "/?a=1", "/?apikey=good", "/?%61pikey=bad", "/?apikey"]),
+    body=st.just(b"") | st.sampled_from([b"", b"apikey=good"]),
+    headers=headers.flatmap(st.permutations),
     raw=st.booleans(),
-    host=st.sampled_from(["", "example.com", "%(host)b", "a,b", REQUEST_ID, "0" * 300]),
+    host=st.sampled_from(["example.com", "%(host)b", REQUEST_ID, "0" * 300, "a,b"]),
     route=st.none() | st.sampled_from(["items", "100%", "0" * 8]),
 )
-configs = st.fixed_dictionaries(
-    {},
-    optional={
-        "key_names": st.lists(st.sampled_from(["apikey", "api_key"]), max_size=2).map(tuple),
-        "key_in_query": st.booleans(),
-        "key_in_cookie": st.booleans(),
-        "hide_credentials": st.booleans(),
-        "run_on_preflight": st.booleans(),
-        "anonymous": st.just("guest"),
-        "realm": st.sampled_from(["100%", "%(host)b", "0" * 36, "r\u00e9alm"]),
-        "key_format": st.just(PREFIXED),
-    },
+# What differs from the defaults in one place, or in two.
+CHANGES = [
+    *({"key_names": names} for names in (("api_key", "apikey"), ("apikey", "a"), ())),
+    *({name: True} for name in ("key_in_cookie", "key_in_bearer", "key_in_body")),
+    *({"realm": realm} for realm in ("100%", "%(host)b", "0" * 36, "r\u00e9alm")),
+    *({name: False} for name in ("key_in_query", "run_on_preflight", "key_in_header")),
+    *({"hide_credentials": True}, {"anonymous": "guest"}, {"key_format": PREFIXED}),
+]
+configs = st.lists(st.sampled_from(CHANGES), max_size=2).map(
+    lambda changes: {name: value for change in changes for name, value in change.items()}
 )
 PLUGINS = {"acl": acl(allow=["admin"]), "watch": watch()}
 
@@ -78,7 +86,9 @@ def told(reply: bytes, asked: CheckRequest) -> CheckResponse:
     return found
 
 
-@given(configs, st.sets(st.sampled_from(sorted(PLUGINS))), st.lists(requests, max_size=8))
+@given(
+    configs, st.sets(st.sampled_from(sorted(PLUGINS))), st.lists(requests, min_size=1, max_size=4)
+)
 def test_every_prepared_refusal_is_that_of_the_whole_way(
     config: dict[str, object], names: set[str], asked: list[CheckRequest]
 ) -> None:
@@ -121,6 +131,48 @@ def test_a_key_that_nobody_may_use_is_refused_with_the_same_bytes(key: bytes) ->
     assert found is not None
     assert (found.reason, found.lookup) == REFUSED[key]
     assert found.reply == world.whole_way(asked_with(key))
+
+
+KEYLESS = check_request(headers=[("x-request-id", REQUEST_ID.encode())], host="example.com")
+ANYWHERE_ELSE = {
+    "in the query": (check_request(path="/?apikey=bad", host="a", headers=[("a", b"b")]), {}),
+    "in a query that spells it otherwise": (
+        check_request(path="/?%61pikey=bad", host="a", headers=[("a", b"b")]),
+        {},
+    ),
+    "in a cookie": (check_request(host="a", headers=[("a", b"b")]), {"key_in_cookie": True}),
+    "in a token": (check_request(host="a", headers=[("a", b"b")]), {"key_in_bearer": True}),
+    "in a header of another name": (
+        check_request(host="a", headers=[("a", b"b")]),
+        {"key_names": ("apikey", "a")},
+    ),
+    "that is empty": (check_request(host="a", headers=[("apikey", b" ")]), {}),
+}
+
+
+def test_a_request_without_a_key_is_refused_with_the_same_bytes() -> None:
+    world = World()
+
+    found = world.refused(KEYLESS)
+
+    assert found is not None
+    assert (found.reason, found.lookup) == (DenyReason.MISSING_KEY, None)
+    assert found.reply == world.whole_way(KEYLESS)
+
+
+@pytest.mark.parametrize(("asked", "config"), ANYWHERE_ELSE.values(), ids=ANYWHERE_ELSE)
+def test_where_a_key_may_be_anywhere_else_it_is_not_missing(
+    asked: CheckRequest, config: dict[str, Any]
+) -> None:
+    world = World(KeyAuthConfig(**config))
+
+    assert world.prepared.find(asked.SerializeToString()) is Unready.OTHER
+
+
+def test_whoever_comes_without_a_key_where_that_is_allowed_waits_for_nobody() -> None:
+    world = World(KeyAuthConfig(anonymous="guest"))
+
+    assert world.prepared.find(KEYLESS.SerializeToString()) is Unready.OTHER
 
 
 ASKED = {

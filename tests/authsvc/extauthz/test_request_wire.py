@@ -150,7 +150,6 @@ def test_a_long_path_and_long_headers_are_read() -> None:
 
 
 LEFT_TO_PROTOBUF = {
-    "no key": envoys_request([("accept", b"*/*")]),
     "an empty key": envoys_request([("api-key", b"")]),
     "two keys": envoys_request([("api-key", b"good"), ("API_KEY", b"good")]),
     "a key in a name that is lower case elsewhere": envoys_request(
@@ -201,13 +200,36 @@ def keyed(*header: tuple[int, bytes], idle: tuple[int, int] = (0, 0)) -> bytes:
     return whole.write()
 
 
-def with_both() -> bytes:
-    """Return a message with headers in both forms."""
+def with_both(*, key: bytes = b"api-key") -> bytes:
+    """Return a message with headers in both forms; of those that do not count one has this name."""
     whole, other = envoys_message(raw=False), envoys_message(raw=True)
     [mapped] = [each for each in whole.messages() if len(each.fields) > 7]
+    mapped.fields[3] = Field(0x1A, message((0x0A, key), (0x12, b"good")))
     [raw] = [each for each in other.messages() if len(each.fields) == 7]
     mapped.fields.append(raw.fields[-1])
     return whole.write()
+
+
+def without_headers(*after: tuple[int, Message]) -> bytes:
+    """Return a message with no header, and these fields after the request."""
+    http = message((0x12, b"GET"), (0x22, b"/"), (0x2A, b"host"))
+    return message((0x0A, message((0x22, message((0x12, http))), *after))).write()
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["header_map", "headers"])
+@pytest.mark.parametrize("path", ["/", "/?api_key=good"])
+def test_of_a_request_without_a_key_the_rest_is_read(raw: bool, path: str) -> None:
+    asked = read(WIRE, envoys_request([("accept", b"*/*")], path=path, raw=raw).SerializeToString())
+
+    assert asked is not None
+    assert asked[1:5] == (b"GET", path.encode(), b"api.example.com", b"")
+
+
+def test_headers_in_a_form_that_does_not_count_have_no_key() -> None:
+    asked = read(WIRE, with_both(key=b"accept"))
+
+    assert asked is not None
+    assert asked[4] == b"good"
 
 
 def without_method() -> bytes:
@@ -229,6 +251,8 @@ STRANGE = {
     ),
     "both forms of headers": with_both(),
     "an empty method": without_method(),
+    "no header": without_headers(),
+    "no header, and what follows has the number of some": without_headers((0x6A, message())),
     "an idle byte in a header": keyed(NAME, (0x1A, b"good"), idle=(1, 0)),
     "an idle byte in a value": keyed(NAME, (0x1A, b"good"), idle=(0, 1)),
     "a value in place of a name": keyed((0x12, b"api-key"), (0x1A, b"good")),
@@ -245,7 +269,9 @@ def test_what_envoy_does_not_write_is_left_to_protobuf(payload: bytes) -> None:
 
 def test_a_key_within_a_value_is_no_key() -> None:
     inside = envoys_request([("accept", b"\x0a\x0f\x0a\x07api-key\x1a\x04evil")])
-    assert read(WIRE, inside.SerializeToString()) is None
+    asked = read(WIRE, inside.SerializeToString())
+    assert asked is not None
+    assert asked[4] == b""
 
 
 def test_nothing_is_read_of_a_part() -> None:
