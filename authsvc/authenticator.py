@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from authsvc.acl import judge
 from authsvc.annotation import Annotation, Annotator
 from authsvc.apikey import ApiKey
+from authsvc.cache import Held
 from authsvc.decision import (
     Allow,
     AllowReason,
@@ -84,6 +85,14 @@ class Authenticator:
         if identity is None:
             return DenyReason.UNKNOWN_KEY
         return self._why_not_valid(identity) or identity
+
+    def hold(self, key: ApiKey) -> Held | None:
+        """Return what memory has of a key, to see later whether it still has it."""
+        return self._resolver.hold(key)
+
+    def is_valid(self, identity: Identity) -> bool:
+        """Tell whether the credential of an identity may be used now."""
+        return self._why_not_valid(identity) is None
 
     def annotate(self, request: Request, decision: Decision) -> Annotation:
         """Return what is to be told of a request beside the verdict on it; never raises."""

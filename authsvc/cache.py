@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 from authsvc.decision import Identity
 
+_SPARED_AT_MOST = 64  # entries, to make room for one
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -52,6 +54,73 @@ class BoundedMap(Generic[K, V]):
         return len(self._entries)
 
 
+class Kept:
+    """What ``SecondChances`` keeps.
+
+    Attributes:
+        is_used: Somebody asked for it since it was kept, or since it was spared.
+    """
+
+    __slots__ = ("is_used",)
+
+    def __init__(self) -> None:
+        self.is_used = False
+
+
+E = TypeVar("E", bound=Kept)
+
+
+class SecondChances(Generic[K, E]):
+    """A mapping that forgets, when it is full, what came longest ago and is not used.
+
+    For what is asked for much more often than it changes: to note a use costs next to nothing.
+    """
+
+    __slots__ = ("_capacity", "_entries")
+
+    def __init__(self, capacity: int) -> None:
+        if capacity < 1:
+            raise ValueError("a map has room for at least one entry")
+        self._capacity = capacity
+        self._entries: OrderedDict[K, E] = OrderedDict()
+
+    def get(self, key: K) -> E | None:
+        """Return what is kept, or None."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            entry.is_used = True
+        return entry
+
+    def put(self, key: K, entry: E) -> E | None:
+        """Keep; return what had to be forgotten for it, or None."""
+        self._entries.pop(key, None)
+        forgotten = self._forget() if len(self._entries) >= self._capacity else None
+        self._entries[key] = entry
+        return forgotten
+
+    def pop(self, key: K) -> E | None:
+        """Forget one entry and return it, or None."""
+        return self._entries.pop(key, None)
+
+    def take_all(self) -> list[E]:
+        """Forget everything, and return it."""
+        entries = list(self._entries.values())
+        self._entries.clear()
+        return entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def _forget(self) -> E:
+        for _ in range(_SPARED_AT_MOST):
+            key, oldest = self._entries.popitem(last=False)
+            if not oldest.is_used:
+                return oldest
+            oldest.is_used = False
+            self._entries[key] = oldest
+        return self._entries.popitem(last=False)[1]
+
+
 class CredentialCache:
     """Identities by blind index, and blind indexes known to belong to nobody."""
 
@@ -64,6 +133,11 @@ class CredentialCache:
     def find(self, digest: bytes) -> Identity | None:
         """Return the identity behind a blind index, if it is remembered."""
         return self._known.get(digest)
+
+    def hold(self, digest: bytes) -> "Held | None":
+        """Return the identity behind a blind index, to see later whether it still is."""
+        identity = self.find(digest)
+        return None if identity is None else Held(self, digest, identity)
 
     def is_unknown(self, digest: bytes) -> bool:
         """Tell whether it is remembered that nobody has this blind index."""
@@ -126,3 +200,22 @@ class CredentialCache:
             digests.discard(digest)
         if not digests or digests == digest:
             self._of_consumer.pop(consumer_id, None)
+
+
+class Held:
+    """An identity that was remembered when somebody asked to hold it.
+
+    Attributes:
+        identity: The identity.
+    """
+
+    __slots__ = ("_cache", "_digest", "identity")
+
+    def __init__(self, cache: CredentialCache, digest: bytes, identity: Identity) -> None:
+        self._cache = cache
+        self._digest = digest
+        self.identity = identity
+
+    def is_remembered(self) -> bool:
+        """Tell whether it is remembered now: nothing was heard of a change to it."""
+        return self._cache.find(self._digest) is self.identity

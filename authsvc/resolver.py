@@ -21,7 +21,7 @@ import structlog
 
 from authsvc.apikey import ApiKey
 from authsvc.batches import PATIENCE_SECONDS, Batches
-from authsvc.cache import BoundedMap, CredentialCache
+from authsvc.cache import BoundedMap, CredentialCache, Held
 from authsvc.decision import Identity
 from authsvc.errors import KeyringError, RootKeyError
 from authsvc.flights import Flights
@@ -108,6 +108,10 @@ class Resolver:
         if identity is None and not (self._is_fresh and self._is_unknown(digest)):
             raise NotInMemoryError(key=key, digest=digest)
         return identity
+
+    def hold(self, key: ApiKey) -> Held | None:
+        """Return what memory has of a key, to see later whether it still has it."""
+        return self._cache.hold(self._sealer.digest(key))
 
     def recall(self, key: ApiKey) -> Identity | None:
         """Return what ``find`` returns, if that is possible without the store.

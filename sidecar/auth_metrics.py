@@ -15,8 +15,9 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from authsvc.check_tally import CheckTally
 from authsvc.decision import AllowReason, DenyReason, Unavailable
-from authsvc.metrics import CheckTally, Lookup
+from authsvc.metrics import Lookup
 from sidecar.auth_gauges import AuthGauges
 
 FLUSH_SECONDS = 0.1

@@ -12,12 +12,13 @@ import structlog
 
 from authsvc.answer import Answer, answer, answer_to
 from authsvc.authenticator import Authenticator
+from authsvc.check_tally import CheckTally
 from authsvc.decision import AllowReason, Decision, Deny, DenyReason
 from authsvc.extauthz.codec import CodecError, decode
 from authsvc.extauthz.prepared import PreparedAnswers, Refusal, Unready
 from authsvc.extauthz.response_wire import encode
 from authsvc.extauthz.turns import Turns
-from authsvc.metrics import AuthMetrics, CheckTally, Lookup
+from authsvc.metrics import AuthMetrics, Lookup
 from authsvc.request import Request
 
 SERVICE: Final = "envoy.service.auth.v3.Authorization"

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import Final
 
 from authsvc.denial import content_type_for, new_request_id
+from authsvc.extauthz.wire_lengths import MORE, SHORT, TAG_AND_LENGTH
 from authsvc.request import Request, names_grpc
 
 #: In place of a content type: the status of gRPC, without a word about the request.
@@ -21,9 +22,6 @@ _REQUEST_ID: Final = b"x-request-id"
 _NAMES: Final = frozenset((_ACCEPT, _CONTENT_TYPE, _REQUEST_ID))
 _PLAIN_ID: Final = re.compile(rb"[0-9A-Za-z-]{1,64}")
 
-_SHORT: Final = 0x7F  # the longest length of one byte
-_MORE: Final = 0x80  # is set in a byte of a number that another one follows
-_TAG_AND_LENGTH: Final = 2  # bytes
 
 # The content type of the answer, or GRPC; and the id that it tells.
 Wish = tuple[str, bytes]
@@ -53,17 +51,17 @@ class Wishes:
         found: dict[bytes, bytes] = {}
         while at < total and payload[at] == tag:
             start, size = at + 2, payload[at + 1]
-            if size > _SHORT:
-                start, size = start + 1, size + (payload[start] << 7) - _MORE
+            if size > SHORT:
+                start, size = start + 1, size + (payload[start] << 7) - MORE
             at = start + size
             name_size = payload[start + 1]
             if name_size in self._sizes:
-                value = start + _TAG_AND_LENGTH + name_size
-                name = payload[start + _TAG_AND_LENGTH : value].lower()
+                value = start + TAG_AND_LENGTH + name_size
+                name = payload[start + TAG_AND_LENGTH : value].lower()
                 if name in self._names:
-                    if size > _SHORT or name in found or name in self._tokens:
+                    if size > SHORT or name in found or name in self._tokens:
                         return None
-                    found[name] = payload[value + _TAG_AND_LENGTH : at]
+                    found[name] = payload[value + TAG_AND_LENGTH : at]
         return _wish(found.get(_ACCEPT, b""), found.get(_CONTENT_TYPE, b""), found.get(_REQUEST_ID))
 
 

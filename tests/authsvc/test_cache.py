@@ -5,7 +5,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from authsvc.cache import BoundedMap, CredentialCache
+from authsvc.cache import BoundedMap, CredentialCache, Kept, SecondChances
 from authsvc.decision import Identity
 from authsvc.entities import Consumer
 from authsvc.store import KnownConsumer
@@ -39,6 +39,65 @@ def test_replacing_an_entry_of_a_full_map_forgets_nothing_else() -> None:
 def test_a_map_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         BoundedMap(0)
+
+
+def test_what_is_used_is_spared_where_room_is_needed() -> None:
+    kept: SecondChances[str, Kept] = SecondChances(2)
+    first, second, third, fourth = (Kept() for _ in range(4))
+    assert kept.put("first", first) is None
+    assert kept.put("second", second) is None
+    assert kept.get("first") is first
+    assert kept.put("third", third) is second
+    assert kept.put("fourth", fourth) is first  # it was not used since it was spared
+    assert (kept.get("third"), kept.get("fourth")) == (third, fourth)
+
+
+def test_room_is_made_also_where_all_is_used() -> None:
+    kept: SecondChances[int, Kept] = SecondChances(200)
+    for number in range(400):
+        kept.put(number, Kept())
+        assert kept.get(number) is not None
+    assert len(kept) == 200
+
+
+def test_what_is_replaced_takes_no_room_of_others() -> None:
+    kept: SecondChances[str, Kept] = SecondChances(1)
+    first, second = Kept(), Kept()
+    kept.put("a", first)
+    assert kept.put("a", second) is None
+    assert kept.take_all() == [second]
+    assert kept.pop("a") is None
+
+
+def test_second_chances_without_room_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        SecondChances(0)
+
+
+@pytest.mark.parametrize("ending", ["digest", "unknown", "other", "consumer", "clear", "no room"])
+def test_who_holds_an_identity_sees_that_it_is_forgotten(ending: str) -> None:
+    cache = CredentialCache(credentials=2)
+    cache.remember(b"1", identity_of("bob"))
+    held = cache.hold(b"1")
+    assert held is not None
+    assert held.is_remembered()
+    assert held.identity is cache.find(b"1")
+    endings = {
+        "digest": lambda: cache.forget_digest(b"1"),
+        "unknown": lambda: cache.remember_unknown(b"1"),
+        "other": lambda: cache.remember(b"1", identity_of("alice")),
+        "consumer": lambda: cache.forget_consumer("bob"),
+        "clear": cache.clear,
+        "no room": lambda: [cache.remember(bytes(each), identity_of("al")) for each in range(4)],
+    }
+
+    endings[ending]()
+
+    assert not held.is_remembered()
+
+
+def test_what_nobody_has_is_not_held() -> None:
+    assert CredentialCache().hold(b"1") is None
 
 
 def test_a_forgotten_consumer_takes_all_its_keys_along() -> None:
