@@ -118,7 +118,12 @@ async def open_admin(
     """Open a client of the Admin API at a URL such as ``http://127.0.0.1:8001``.
 
     ``tls`` says whom to trust, and what to show; None: whom the machine trusts, and nothing.
+
+    Raises:
+        SettingsError: The token cannot be one.
     """
+    if token is not None and not token.reveal().isprintable():
+        raise SettingsError("the Admin API's token is not one line of printable characters")
     headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
     async with aiohttp.ClientSession(
         timeout=_TIMEOUT,

@@ -136,7 +136,7 @@ def read_token(settings: Settings) -> Secret | None:
     """Return the Admin API's token, or None: it asks for none.
 
     Raises:
-        SettingsError: The file cannot be read, or its token is too short to be safe.
+        SettingsError: The file cannot be read, or its token is too short to be safe, or none.
     """
     path, field = settings.admin.token_file, FIELDS["admin.token_file"]
     if path is None:
@@ -144,6 +144,8 @@ def read_token(settings: Settings) -> Secret | None:
     token = read_secret(path, name=field.label)
     if len(token.reveal()) < MIN_TOKEN_LENGTH:
         raise field.error(f"the token needs at least {MIN_TOKEN_LENGTH} characters")
+    if not token.reveal().isprintable():
+        raise field.error("the token must be one line of printable characters")
     return token
 
 

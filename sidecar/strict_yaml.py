@@ -17,7 +17,8 @@ def parse(source: str | TextIO) -> Any:
     """Return the one document in a text or an open file.
 
     Raises:
-        ValueError: It is not YAML, not one document, or sets a name twice; the message says where.
+        ValueError: It is not YAML, not one document, nested too deeply, or sets a name twice; the
+            message says where.
     """
     try:
         return yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
@@ -25,6 +26,12 @@ def parse(source: str | TextIO) -> Any:
         raise ValueError(syntax_error(error)) from None
     except _RepeatedNameError as error:
         raise ValueError(str(error)) from None
+    except UnicodeDecodeError:
+        raise  # told by whoever opened the file
+    except ValueError:  # a tag or a date that its text is not fit for, which the error quotes
+        raise ValueError("is not valid YAML") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
 
 
 def refuse_deep(text: str) -> None:

@@ -76,7 +76,19 @@ def path_of(*parts: str) -> str:
     """
     if any(part in {"", ".", ".."} for part in parts):
         raise click.BadParameter("an empty name, . and .. name nothing")
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
+    return "".join(f"/{quoted(part)}" for part in parts)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a URL can hold it, as a part of its path or query.
+
+    Raises:
+        click.BadParameter: It is not UTF-8.
+    """
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise click.BadParameter("what is not UTF-8 names nothing") from None
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

@@ -1,10 +1,8 @@
 """``tollkeeper audit``."""
 
-from urllib.parse import quote
-
 import click
 
-from sidecar.cli.admin_options import admin_options, ask
+from sidecar.cli.admin_options import admin_options, ask, quoted
 from sidecar.cli.output import print_done, print_entity, print_rows
 
 _COLUMNS = (
@@ -36,7 +34,7 @@ def verify(context: click.Context, head: str | None) -> None:
     Keep the head that is printed, away from the database: with --head, the next run also tells
     whether the newest entries were removed since.
     """
-    query = f"?head={quote(head, safe='')}" if head else ""
+    query = f"?head={quoted(head)}" if head else ""
     verdict = ask(lambda admin: admin.send("GET", f"/audit/verify{query}"))
     print_entity(verdict)
     if not verdict["intact"]:

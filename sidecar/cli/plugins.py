@@ -1,5 +1,6 @@
 """``tollkeeper plugins``."""
 
+import json
 from typing import Any, TextIO
 
 import click
@@ -76,4 +77,10 @@ def _read_config(file: TextIO) -> dict[str, Any]:
         raise click.UsageError(f"--config-file: {error}") from None
     if not isinstance(config, dict):
         raise click.UsageError("--config-file: expected fields by name")
+    try:
+        json.dumps(config, allow_nan=False)
+    except (TypeError, ValueError):
+        raise click.UsageError(
+            "--config-file: holds what JSON has no word for, such as a date: put texts in quotes"
+        ) from None
     return config

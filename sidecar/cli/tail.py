@@ -60,9 +60,13 @@ def tail(
     raise click.ClickException("analytics has ended")
 
 
-def _wanted(**given: str | None) -> Wanted:
+def _wanted(**given: str | None) -> bytes:
+    """Return what to ask for."""
     try:
-        return msgspec.convert({name: value for name, value in given.items() if value}, Wanted)
+        chosen = {name: value for name, value in given.items() if value}
+        return msgspec.json.encode(msgspec.convert(chosen, Wanted))
+    except UnicodeEncodeError:
+        raise click.BadParameter("what is not UTF-8 is in no event") from None
     except msgspec.ValidationError as error:
         name = str(error).rpartition("`$.")[2].rstrip("`")
         raise click.BadParameter(
@@ -84,8 +88,8 @@ def _connect(path: Path) -> socket.socket:
     return connection
 
 
-def _lines(connection: socket.socket, wanted: Wanted) -> Iterator[bytes]:
-    connection.sendall(msgspec.json.encode(wanted) + b"\n")
+def _lines(connection: socket.socket, wanted: bytes) -> Iterator[bytes]:
+    connection.sendall(wanted + b"\n")
     stream: BinaryIO
     with connection.makefile("rb") as stream:
         yield from stream

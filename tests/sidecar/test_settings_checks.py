@@ -205,6 +205,13 @@ def test_a_token_that_can_be_guessed_is_refused_even_on_loopback(tmp_path: Path)
     assert "0123456789abcde" not in str(caught.value)
 
 
+def test_a_token_that_no_header_can_carry_is_refused(tmp_path: Path) -> None:
+    lines = file_with(tmp_path / "token", "0123456789abcdef\ncanary")
+    with pytest.raises(SettingsError, match=r"^admin\.token_file .*one line") as caught:
+        check(Settings(admin=Admin(token_file=lines)))
+    assert "canary" not in str(caught.value)
+
+
 def test_files_that_others_may_read_are_a_warning_only(tmp_path: Path) -> None:
     settings = Settings(
         keyring=Keyring(

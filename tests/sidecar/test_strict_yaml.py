@@ -14,6 +14,8 @@ BAD = {
     "a name twice": f"a: {CANARY}\na: {CANARY}\n",
     "a name twice within": f"a: {{b: {CANARY}, b: 2}}",
     "a mapping as a name": f"{{a: 1}}: {CANARY}",
+    "no number": f"a: !!int {CANARY}",
+    "a date that is none": "a: 2026-13-45",
     "a value where a name belongs, twice": f"{CANARY}://x: 1\n{CANARY}://x: 2\n",
 }
 
@@ -28,6 +30,11 @@ def test_anything_else_is_refused_without_being_quoted(case: str) -> None:
         parse(BAD[case])
     assert CANARY not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_document_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(ValueError, match="is nested too deeply"):
+        parse("[" * 5000)
 
 
 def test_the_error_says_where() -> None:

@@ -189,12 +189,38 @@ async def test_plugins_are_configured_listed_and_removed(
     assert await asked("plugins", "list") == []
 
 
-@pytest.mark.parametrize("content", [b"[1]", b"a: [canary", b"\xff"])
+NO_CONFIGURATIONS = {
+    "a list": b"[1]",
+    "no YAML": b"a: [canary",
+    "no text": b"\xff",
+    "nested too deep": b"[" * 5000,
+    "a date": b"{since: 2026-01-31, of: canary}",
+    "no date": b"since: 2026-13-45",
+    "bytes": b"of: !!binary Y2FuYXJ5",
+    "no number of JSON's": b"of: .nan",
+}
+
+
+@pytest.mark.parametrize("content", NO_CONFIGURATIONS.values(), ids=NO_CONFIGURATIONS)
 async def test_what_is_no_configuration_is_refused(
     tollkeeper: Tollkeeper, told: Failed, content: bytes
 ) -> None:
     outcome = await tollkeeper("plugins", "create", "acl", "--config-file", "-", stdin=content)
     assert "canary" not in told(outcome, 2)
+
+
+NOT_UTF8 = {
+    "consumers show": ["consumers", "show", "\udcff"],
+    "keys list": ["keys", "list", "\udcff"],
+    "audit verify": ["audit", "verify", "--head", "\udcff"],
+}
+
+
+@pytest.mark.parametrize("arguments", NOT_UTF8.values(), ids=NOT_UTF8)
+async def test_a_name_that_is_no_text_is_refused(
+    tollkeeper: Tollkeeper, told: Failed, arguments: list[str]
+) -> None:
+    assert "not UTF-8" in told(await tollkeeper(*arguments), 2)
 
 
 MISSING = {
@@ -277,6 +303,14 @@ async def test_a_token_comes_from_a_file_that_an_option_or_the_setting_names(
         assert given.code == 0
         monkeypatch.setenv("TOLLKEEPER_ADMIN__TOKEN_FILE", token_file)
         assert (await tollkeeper("consumers", "list", *url)).code == 0
+
+
+async def test_a_token_of_two_lines_is_one_line_and_2(
+    tollkeeper: Tollkeeper, told: Failed, tmp_path: Path
+) -> None:
+    file = tmp_path / "token"
+    file.write_text("canary\nand another line")
+    assert "canary" not in told(await tollkeeper("consumers", "list", "--token-file", str(file)), 2)
 
 
 async def test_a_token_file_that_cannot_be_read_is_one_line_and_2(

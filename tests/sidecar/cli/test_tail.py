@@ -129,3 +129,8 @@ async def test_the_end_of_analytics_is_told(
     outcome = await tollkeeper("analytics", "tail")
     await ending
     assert told(outcome, 1) == "analytics has ended"
+
+
+async def test_a_name_that_is_no_text_is_wrong_usage(tollkeeper: Tollkeeper, told: Failed) -> None:
+    outcome = await tollkeeper("analytics", "tail", "--consumer", "\udcff")
+    assert "not UTF-8" in told(outcome, 2)
