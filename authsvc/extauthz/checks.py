@@ -24,8 +24,8 @@ from authsvc.request import Request
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
 MAX_MESSAGE_LENGTH: Final = 4 * 1024 * 1024  # bytes; Envoy's default buffer fits four times
 
-# In one turn of the event loop. Each takes as long as five to ten answers that are ready: those
-# who ask for these are not to wait for a flood of keys that nobody has.
+# In one turn of the event loop. Each takes as long as five to ten answers that are ready, and who
+# gets these is not to wait for a flood. A refusal that is ready costs less than to let it wait.
 _STRANGERS_AT_ONCE: Final = 8
 _OF_STRANGERS: Final = (Unready.MISSING, Unready.STRANGER)
 
@@ -65,27 +65,36 @@ class Checks:
         self, payload: bytes, started: float, *, may_wait: bool
     ) -> bytes | Coroutine[Any, Any, bytes]:
         try:
-            ready: bytes | Refusal | Unready | None = self._prepared.find(payload)
-            if isinstance(ready, Refusal):
-                self._count_refusal(ready, started)
-                return ready.reply
-            if not isinstance(ready, bytes):
-                if ready in _OF_STRANGERS and may_wait and not self._strangers.take():
-                    return self._wait(payload, started)
-                if ready is Unready.MISSING:
-                    return self._ask(payload, started, is_kept=True)
-                request = decode(payload)
-                if ready is Unready.UNREAD:
-                    ready = self._prepared.find_for(request)
+            ready = self._prepared.find(payload)
             if isinstance(ready, bytes):
                 self._hits.add(time.perf_counter() - started)
                 return ready
-            decision = self._authenticator.decide_now(request)
-            if decision is None:
-                return self._ask(payload, started, is_kept=True)
-            decided, reply = self._settle(request, decision, is_kept=True)
+            if isinstance(ready, Refusal):
+                self._count_refusal(ready, started)
+                return ready.reply
+            if ready in _OF_STRANGERS and may_wait and not self._strangers.take():
+                return self._wait(payload, started)
+            return self._work_out(payload, ready, started)
         except Exception as error:  # noqa: BLE001 - the one boundary: a denial, never a failed rpc
             decided, reply = _fault(error)
+        self._count(decided, started)
+        return reply
+
+    def _work_out(
+        self, payload: bytes, why: Unready, started: float
+    ) -> bytes | Coroutine[Any, Any, bytes]:
+        """Return the CheckResponse that was not found ready, or what to await for it."""
+        if why is Unready.MISSING:
+            return self._ask(payload, started, is_kept=True)
+        request = decode(payload)
+        ready = self._prepared.find_for(request) if why is Unready.UNREAD else None
+        if ready is not None:
+            self._hits.add(time.perf_counter() - started)
+            return ready
+        decision = self._authenticator.decide_now(request)
+        if decision is None:
+            return self._ask(payload, started, is_kept=True)
+        decided, reply = self._settle(request, decision, is_kept=True)
         self._count(decided, started)
         return reply
 
