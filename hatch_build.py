@@ -1,4 +1,4 @@
-"""Compiles the hot path of checks with mypyc, where ``TOLLKEEPER_MYPYC=1`` asks for it.
+"""Compiles what is hot of both features with mypyc, where ``TOLLKEEPER_MYPYC=1`` asks for it.
 
 Without it nothing here does anything: the wheel is plain Python, and needs no compiler. A compiled
 wheel has the same modules, each beside what was made of it, which Python prefers.

@@ -9,7 +9,8 @@ from google.protobuf.struct_pb2 import Struct, Value
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from analytics import envoy_names
-from analytics.envoy_names import name_of
+from analytics.envoy_names import JWT_NAMESPACE, VERDICT_NAMESPACE, name_of
+from analytics.grpc_status import read_grpc_status
 from analytics.pb.accesslog_pb2 import (
     AccessLogCommon,
     HTTPAccessLogEntry,
@@ -31,15 +32,9 @@ from analytics.pieces import (
 from analytics.record import AccessRecord, Verdict
 from analytics.remembered import Remembered
 
-# Where ext_authz puts the metadata of its answers, however the filter is named.
-VERDICT_NAMESPACE = "envoy.filters.http.ext_authz"
-# And jwt_authn the payloads of tokens, where it is told to.
-JWT_NAMESPACE = "envoy.filters.http.jwt_authn"
-
 _SECOND = 1_000_000_000  # nanoseconds
 _MAX_SECONDS = 2**33  # in the year 2242; a clock beyond it is wrong
 _FINAL_TYPES = frozenset({envoy_names.NOT_SET, envoy_names.DOWNSTREAM_END})
-_MAX_GRPC_STATUS_LENGTH = 3
 
 # authsvc uses the names that a verdict has here, and names the route and the service besides.
 _NOTHING_SAID: dict[str, Any] = dict.fromkeys((*Verdict.__struct_fields__, "route", "service"))
@@ -111,7 +106,7 @@ class EntryReader:
             self._address(common.downstream_direct_remote_address),
             self._host_and_port(common.downstream_local_address),
             self._status(response.response_code),
-            _grpc_status(self._headers(response.response_trailers), response_headers),
+            read_grpc_status(self._headers(response.response_trailers), response_headers),
             response_headers,
             response.response_headers_bytes,
             response.response_body_bytes,
@@ -156,7 +151,7 @@ class EntryReader:
             if name == VERDICT_NAMESPACE:
                 said = _NOTHING_SAID | dict(map(self._said, namespace.value.fields[:]))
             elif name == JWT_NAMESPACE:
-                jwt_payloads = _members(Struct.FromString(namespace.value.SerializeToString()))
+                jwt_payloads = read_jwt_payloads(namespace.value.SerializeToString())
         return said, jwt_payloads
 
 
@@ -188,12 +183,13 @@ def _elapsed(elapsed: Duration, common: AccessLogCommon, name: str) -> int | Non
     return max(0, seconds * _SECOND + nanos)
 
 
-def _grpc_status(trailers: Mapping[str, str], headers: Mapping[str, str]) -> int | None:
-    # A refused call has no body: its trailers come as headers.
-    text = trailers.get("grpc-status") or headers.get("grpc-status", "")
-    if text.isascii() and text.isdigit() and len(text) <= _MAX_GRPC_STATUS_LENGTH:
-        return int(text)
-    return None
+def read_jwt_payloads(struct: bytes) -> dict[str, Any]:
+    """Return what jwt_authn verified, numbers as their digits.
+
+    Raises:
+        google.protobuf.message.DecodeError: It is no Struct.
+    """
+    return _members(Struct.FromString(struct))
 
 
 def _members(struct: Struct) -> dict[str, Any]:

@@ -1,16 +1,25 @@
 """Names for the numbers and fields of Envoy's access log, in the log's own order."""
 
-METHODS = ("", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
-PROTOCOLS = ("", "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3")
-TLS_VERSIONS = ("", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+from typing import Final
+
+# Where ext_authz puts the metadata of its answers, however the filter is named.
+VERDICT_NAMESPACE: Final = "envoy.filters.http.ext_authz"
+# And jwt_authn the payloads of tokens, where it is told to.
+JWT_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
+
+METHODS: Final = (
+    *("", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"),
+)
+PROTOCOLS: Final = ("", "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3")
+TLS_VERSIONS: Final = ("", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 
 # AccessLogType of what becomes an event. All others are said while a request goes on, or of TCP
 # and tunnels: counting them would count a request several times.
-NOT_SET = 0
-DOWNSTREAM_END = 6
+NOT_SET: Final = 0
+DOWNSTREAM_END: Final = 6
 
 # Fields of ResponseFlags, and how %RESPONSE_FLAGS% writes them.
-RESPONSE_FLAGS = {
+RESPONSE_FLAGS: Final = {
     "failed_local_healthcheck": "LH",
     "no_healthy_upstream": "UH",
     "upstream_request_timeout": "UT",

@@ -19,14 +19,14 @@ from analytics.pb.accesslog_pb2 import (
 
 _FLAGS = frozenset({"anonymous"})
 # Headers whose values are another for each request, and such as nobody should keep for long.
-_UNIQUE_HEADERS = frozenset(
+UNIQUE_HEADERS = frozenset(
     {
         *("authorization", "cookie", "set-cookie", "etag", "if-none-match"),
         *("traceparent", "tracestate", "b3", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid"),
         *("x-amzn-trace-id", "x-cloud-trace-context", "x-correlation-id", "x-request-id"),
     }
 )
-_UNIQUE_SAID = frozenset({"transaction_id", "token_user_id"})
+UNIQUE_SAID = frozenset({"transaction_id", "token_user_id"})
 # What stands in a piece before the key and before the value.
 _KEY, _VALUE = 0x0A, 0x12
 _SHORT = 0x80  # a length below it takes one byte
@@ -49,7 +49,7 @@ def read_header(piece: bytes) -> tuple[str, str] | None:
 
 def header_recurs(header: tuple[str, str] | None) -> bool:
     """Tell whether other requests are likely to have the same header."""
-    return header is None or header[0] not in _UNIQUE_HEADERS
+    return header is None or header[0] not in UNIQUE_HEADERS
 
 
 def read_text(piece: bytes) -> tuple[str, str]:
@@ -83,7 +83,7 @@ def read_said(piece: bytes) -> tuple[str, str | bool | None]:
 
 def said_recurs(said: tuple[str, str | bool | None]) -> bool:
     """Tell whether other verdicts are likely to say the same."""
-    return said[0] not in _UNIQUE_SAID
+    return said[0] not in UNIQUE_SAID
 
 
 def read_address(piece: bytes) -> str:

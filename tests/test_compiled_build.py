@@ -12,6 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = (
+    "tests/analytics/test_codec.py",
+    "tests/analytics/test_entry_wire.py",
+    "tests/analytics/test_known_pieces.py",
+    "tests/analytics/test_wire.py",
     "tests/authsvc/extauthz",
     "tests/conformance/test_kong_access_decision.py",
     "tests/fuzz",

@@ -26,6 +26,7 @@ LONG = {
         "one line per field, and nothing else"
     ),
     "analytics/entry.py::_record": "one line per field of an entry, and nothing else",
+    "analytics/entry_wire.py::_record": "one line per field of an entry, and nothing else",
 }
 
 # Where a secret is shown to those who need it: `reveal` of a key, a sealed key, or a setting.

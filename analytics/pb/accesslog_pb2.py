@@ -22,72 +22,63 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
-from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0f\x61\x63\x63\x65sslog.proto\x12\x1dtollkeeper.envoy.accesslog.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\'\n\tTextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"A\n\x0bStructEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"\x1f\n\rStructEntries\x12\x0e\n\x06\x66ields\x18\x01 \x03(\x0c\"Y\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12;\n\x05value\x18\x02 \x01(\x0b\x32,.tollkeeper.envoy.accesslog.v1.StructEntries\"p\n\rSocketAddress\x12\x10\n\x08protocol\x18\x01 \x01(\x05\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x14\n\nport_value\x18\x03 \x01(\rH\x00\x12\x14\n\nnamed_port\x18\x04 \x01(\tH\x00\x42\x10\n\x0eport_specifier\"\"\n\x04Pipe\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\r\"\x91\x01\n\x07\x41\x64\x64ress\x12\x46\n\x0esocket_address\x18\x01 \x01(\x0b\x32,.tollkeeper.envoy.accesslog.v1.SocketAddressH\x00\x12\x33\n\x04pipe\x18\x02 \x01(\x0b\x32#.tollkeeper.envoy.accesslog.v1.PipeH\x00\x42\t\n\x07\x61\x64\x64ress\"\x84\x02\n\x08Metadata\x12\x45\n\x0f\x66ilter_metadata\x18\x01 \x03(\x0b\x32,.tollkeeper.envoy.accesslog.v1.MetadataEntry\x12_\n\x15typed_filter_metadata\x18\x02 \x03(\x0b\x32@.tollkeeper.envoy.accesslog.v1.Metadata.TypedFilterMetadataEntry\x1aP\n\x18TypedFilterMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\":\n\x08Locality\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x10\n\x08sub_zone\x18\x03 \x01(\t\"\xa2\x01\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x39\n\x08locality\x18\x04 \x01(\x0b\x32\'.tollkeeper.envoy.accesslog.v1.Locality\x12\x17\n\x0fuser_agent_name\x18\x06 \x01(\t\"\xe1\x07\n\rResponseFlags\x12 \n\x18\x66\x61iled_local_healthcheck\x18\x01 \x01(\x08\x12\x1b\n\x13no_healthy_upstream\x18\x02 \x01(\x08\x12 \n\x18upstream_request_timeout\x18\x03 \x01(\x08\x12\x13\n\x0blocal_reset\x18\x04 \x01(\x08\x12\x1d\n\x15upstream_remote_reset\x18\x05 \x01(\x08\x12#\n\x1bupstream_connection_failure\x18\x06 \x01(\x08\x12\'\n\x1fupstream_connection_termination\x18\x07 \x01(\x08\x12\x19\n\x11upstream_overflow\x18\x08 \x01(\x08\x12\x16\n\x0eno_route_found\x18\t \x01(\x08\x12\x16\n\x0e\x64\x65lay_injected\x18\n \x01(\x08\x12\x16\n\x0e\x66\x61ult_injected\x18\x0b \x01(\x08\x12\x14\n\x0crate_limited\x18\x0c \x01(\x08\x12W\n\x14unauthorized_details\x18\r \x01(\x0b\x32\x39.tollkeeper.envoy.accesslog.v1.ResponseFlags.Unauthorized\x12 \n\x18rate_limit_service_error\x18\x0e \x01(\x08\x12)\n!downstream_connection_termination\x18\x0f \x01(\x08\x12%\n\x1dupstream_retry_limit_exceeded\x18\x10 \x01(\x08\x12\x1b\n\x13stream_idle_timeout\x18\x11 \x01(\x08\x12%\n\x1dinvalid_envoy_request_headers\x18\x12 \x01(\x08\x12!\n\x19\x64ownstream_protocol_error\x18\x13 \x01(\x08\x12,\n$upstream_max_stream_duration_reached\x18\x14 \x01(\x08\x12\"\n\x1aresponse_from_cache_filter\x18\x15 \x01(\x08\x12\x1e\n\x16no_filter_config_found\x18\x16 \x01(\x08\x12\x18\n\x10\x64uration_timeout\x18\x17 \x01(\x08\x12\x1f\n\x17upstream_protocol_error\x18\x18 \x01(\x08\x12\x18\n\x10no_cluster_found\x18\x19 \x01(\x08\x12\x18\n\x10overload_manager\x18\x1a \x01(\x08\x12\x1e\n\x16\x64ns_resolution_failure\x18\x1b \x01(\x08\x12\x1f\n\x17\x64ownstream_remote_reset\x18\x1c \x01(\x08\x1a\x1e\n\x0cUnauthorized\x12\x0e\n\x06reason\x18\x01 \x01(\x05\"\xef\x03\n\rTLSProperties\x12\x13\n\x0btls_version\x18\x01 \x01(\x05\x12\x36\n\x10tls_cipher_suite\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x18\n\x10tls_sni_hostname\x18\x03 \x01(\t\x12g\n\x1bpeer_certificate_properties\x18\x05 \x01(\x0b\x32\x42.tollkeeper.envoy.accesslog.v1.TLSProperties.CertificateProperties\x12\x16\n\x0etls_session_id\x18\x06 \x01(\t\x12\x17\n\x0fja3_fingerprint\x18\x07 \x01(\t\x1a\xdc\x01\n\x15\x43\x65rtificateProperties\x12k\n\x10subject_alt_name\x18\x01 \x03(\x0b\x32Q.tollkeeper.envoy.accesslog.v1.TLSProperties.CertificateProperties.SubjectAltName\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06issuer\x18\x03 \x01(\t\x1a\x35\n\x0eSubjectAltName\x12\r\n\x03uri\x18\x01 \x01(\tH\x00\x12\r\n\x03\x64ns\x18\x02 \x01(\tH\x00\x42\x05\n\x03san\"\x94\x0c\n\x0f\x41\x63\x63\x65ssLogCommon\x12\x13\n\x0bsample_rate\x18\x01 \x01(\x01\x12!\n\x19\x64ownstream_remote_address\x18\x02 \x01(\x0c\x12 \n\x18\x64ownstream_local_address\x18\x03 \x01(\x0c\x12\x16\n\x0etls_properties\x18\x04 \x01(\x0c\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x14time_to_last_rx_byte\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x41\n\x1etime_to_first_upstream_tx_byte\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12@\n\x1dtime_to_last_upstream_tx_byte\x18\x08 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x41\n\x1etime_to_first_upstream_rx_byte\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12@\n\x1dtime_to_last_upstream_rx_byte\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x43\n time_to_first_downstream_tx_byte\x18\x0b \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x42\n\x1ftime_to_last_downstream_tx_byte\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x17upstream_remote_address\x18\r \x01(\x0c\x12\x46\n\x16upstream_local_address\x18\x0e \x01(\x0b\x32&.tollkeeper.envoy.accesslog.v1.Address\x12\x18\n\x10upstream_cluster\x18\x0f \x01(\t\x12\x16\n\x0eresponse_flags\x18\x10 \x01(\x0c\x12\x39\n\x08metadata\x18\x11 \x01(\x0b\x32\'.tollkeeper.envoy.accesslog.v1.Metadata\x12)\n!upstream_transport_failure_reason\x18\x12 \x01(\t\x12\x12\n\nroute_name\x18\x13 \x01(\t\x12(\n downstream_direct_remote_address\x18\x14 \x01(\x0c\x12\x64\n\x14\x66ilter_state_objects\x18\x15 \x03(\x0b\x32\x46.tollkeeper.envoy.accesslog.v1.AccessLogCommon.FilterStateObjectsEntry\x12\x13\n\x0b\x63ustom_tags\x18\x16 \x03(\x0c\x12+\n\x08\x64uration\x18\x17 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x1eupstream_request_attempt_count\x18\x18 \x01(\r\x12&\n\x1e\x63onnection_termination_details\x18\x19 \x01(\t\x12\x11\n\tstream_id\x18\x1a \x01(\t\x12\x1e\n\x16intermediate_log_entry\x18\x1b \x01(\x08\x12+\n#downstream_transport_failure_reason\x18\x1c \x01(\t\x12\"\n\x1a\x64ownstream_wire_bytes_sent\x18\x1d \x01(\x04\x12&\n\x1e\x64ownstream_wire_bytes_received\x18\x1e \x01(\x04\x12 \n\x18upstream_wire_bytes_sent\x18\x1f \x01(\x04\x12$\n\x1cupstream_wire_bytes_received\x18  \x01(\x04\x12\x17\n\x0f\x61\x63\x63\x65ss_log_type\x18! \x01(\x05\x1aO\n\x17\x46ilterStateObjectsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"\x95\x03\n\x15HTTPRequestProperties\x12\x16\n\x0erequest_method\x18\x01 \x01(\x05\x12\x0e\n\x06scheme\x18\x02 \x01(\t\x12\x11\n\tauthority\x18\x03 \x01(\t\x12*\n\x04port\x18\x04 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x0c\n\x04path\x18\x05 \x01(\t\x12\x12\n\nuser_agent\x18\x06 \x01(\t\x12\x0f\n\x07referer\x18\x07 \x01(\t\x12\x15\n\rforwarded_for\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x15\n\roriginal_path\x18\n \x01(\t\x12\x1d\n\x15request_headers_bytes\x18\x0b \x01(\x04\x12\x1a\n\x12request_body_bytes\x18\x0c \x01(\x04\x12\x17\n\x0frequest_headers\x18\r \x03(\x0c\x12\"\n\x1aupstream_header_bytes_sent\x18\x0e \x01(\x04\x12(\n downstream_header_bytes_received\x18\x0f \x01(\x04\"\x8e\x02\n\x16HTTPResponseProperties\x12\x15\n\rresponse_code\x18\x01 \x01(\x0c\x12\x1e\n\x16response_headers_bytes\x18\x02 \x01(\x04\x12\x1b\n\x13response_body_bytes\x18\x03 \x01(\x04\x12\x18\n\x10response_headers\x18\x04 \x03(\x0c\x12\x19\n\x11response_trailers\x18\x05 \x03(\x0c\x12\x1d\n\x15response_code_details\x18\x06 \x01(\t\x12&\n\x1eupstream_header_bytes_received\x18\x07 \x01(\x04\x12$\n\x1c\x64ownstream_header_bytes_sent\x18\x08 \x01(\x04\"\x89\x02\n\x12HTTPAccessLogEntry\x12I\n\x11\x63ommon_properties\x18\x01 \x01(\x0b\x32..tollkeeper.envoy.accesslog.v1.AccessLogCommon\x12\x18\n\x10protocol_version\x18\x02 \x01(\x05\x12\x45\n\x07request\x18\x03 \x01(\x0b\x32\x34.tollkeeper.envoy.accesslog.v1.HTTPRequestProperties\x12G\n\x08response\x18\x04 \x01(\x0b\x32\x35.tollkeeper.envoy.accesslog.v1.HTTPResponseProperties\"\x9c\x02\n\x17StreamAccessLogsMessage\x12\x12\n\nidentifier\x18\x01 \x01(\x0c\x12`\n\thttp_logs\x18\x02 \x01(\x0b\x32K.tollkeeper.envoy.accesslog.v1.StreamAccessLogsMessage.HTTPAccessLogEntriesH\x00\x1aQ\n\nIdentifier\x12\x31\n\x04node\x18\x01 \x01(\x0b\x32#.tollkeeper.envoy.accesslog.v1.Node\x12\x10\n\x08log_name\x18\x02 \x01(\t\x1a)\n\x14HTTPAccessLogEntries\x12\x11\n\tlog_entry\x18\x01 \x03(\x0c\x42\r\n\x0blog_entries\"\x1a\n\x18StreamAccessLogsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0f\x61\x63\x63\x65sslog.proto\x12\x1dtollkeeper.envoy.accesslog.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\'\n\tTextEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"A\n\x0bStructEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.google.protobuf.Value\"\x1f\n\rStructEntries\x12\x0e\n\x06\x66ields\x18\x01 \x03(\x0c\"Y\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12;\n\x05value\x18\x02 \x01(\x0b\x32,.tollkeeper.envoy.accesslog.v1.StructEntries\"p\n\rSocketAddress\x12\x10\n\x08protocol\x18\x01 \x01(\x05\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x14\n\nport_value\x18\x03 \x01(\rH\x00\x12\x14\n\nnamed_port\x18\x04 \x01(\tH\x00\x42\x10\n\x0eport_specifier\"\"\n\x04Pipe\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0c\n\x04mode\x18\x02 \x01(\r\"\x91\x01\n\x07\x41\x64\x64ress\x12\x46\n\x0esocket_address\x18\x01 \x01(\x0b\x32,.tollkeeper.envoy.accesslog.v1.SocketAddressH\x00\x12\x33\n\x04pipe\x18\x02 \x01(\x0b\x32#.tollkeeper.envoy.accesslog.v1.PipeH\x00\x42\t\n\x07\x61\x64\x64ress\"Q\n\x08Metadata\x12\x45\n\x0f\x66ilter_metadata\x18\x01 \x03(\x0b\x32,.tollkeeper.envoy.accesslog.v1.MetadataEntry\":\n\x08Locality\x12\x0e\n\x06region\x18\x01 \x01(\t\x12\x0c\n\x04zone\x18\x02 \x01(\t\x12\x10\n\x08sub_zone\x18\x03 \x01(\t\"\xa2\x01\n\x04Node\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63luster\x18\x02 \x01(\t\x12)\n\x08metadata\x18\x03 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x39\n\x08locality\x18\x04 \x01(\x0b\x32\'.tollkeeper.envoy.accesslog.v1.Locality\x12\x17\n\x0fuser_agent_name\x18\x06 \x01(\t\"\xe1\x07\n\rResponseFlags\x12 \n\x18\x66\x61iled_local_healthcheck\x18\x01 \x01(\x08\x12\x1b\n\x13no_healthy_upstream\x18\x02 \x01(\x08\x12 \n\x18upstream_request_timeout\x18\x03 \x01(\x08\x12\x13\n\x0blocal_reset\x18\x04 \x01(\x08\x12\x1d\n\x15upstream_remote_reset\x18\x05 \x01(\x08\x12#\n\x1bupstream_connection_failure\x18\x06 \x01(\x08\x12\'\n\x1fupstream_connection_termination\x18\x07 \x01(\x08\x12\x19\n\x11upstream_overflow\x18\x08 \x01(\x08\x12\x16\n\x0eno_route_found\x18\t \x01(\x08\x12\x16\n\x0e\x64\x65lay_injected\x18\n \x01(\x08\x12\x16\n\x0e\x66\x61ult_injected\x18\x0b \x01(\x08\x12\x14\n\x0crate_limited\x18\x0c \x01(\x08\x12W\n\x14unauthorized_details\x18\r \x01(\x0b\x32\x39.tollkeeper.envoy.accesslog.v1.ResponseFlags.Unauthorized\x12 \n\x18rate_limit_service_error\x18\x0e \x01(\x08\x12)\n!downstream_connection_termination\x18\x0f \x01(\x08\x12%\n\x1dupstream_retry_limit_exceeded\x18\x10 \x01(\x08\x12\x1b\n\x13stream_idle_timeout\x18\x11 \x01(\x08\x12%\n\x1dinvalid_envoy_request_headers\x18\x12 \x01(\x08\x12!\n\x19\x64ownstream_protocol_error\x18\x13 \x01(\x08\x12,\n$upstream_max_stream_duration_reached\x18\x14 \x01(\x08\x12\"\n\x1aresponse_from_cache_filter\x18\x15 \x01(\x08\x12\x1e\n\x16no_filter_config_found\x18\x16 \x01(\x08\x12\x18\n\x10\x64uration_timeout\x18\x17 \x01(\x08\x12\x1f\n\x17upstream_protocol_error\x18\x18 \x01(\x08\x12\x18\n\x10no_cluster_found\x18\x19 \x01(\x08\x12\x18\n\x10overload_manager\x18\x1a \x01(\x08\x12\x1e\n\x16\x64ns_resolution_failure\x18\x1b \x01(\x08\x12\x1f\n\x17\x64ownstream_remote_reset\x18\x1c \x01(\x08\x1a\x1e\n\x0cUnauthorized\x12\x0e\n\x06reason\x18\x01 \x01(\x05\"\xef\x03\n\rTLSProperties\x12\x13\n\x0btls_version\x18\x01 \x01(\x05\x12\x36\n\x10tls_cipher_suite\x18\x02 \x01(\x0b\x32\x1c.google.protobuf.UInt32Value\x12\x18\n\x10tls_sni_hostname\x18\x03 \x01(\t\x12g\n\x1bpeer_certificate_properties\x18\x05 \x01(\x0b\x32\x42.tollkeeper.envoy.accesslog.v1.TLSProperties.CertificateProperties\x12\x16\n\x0etls_session_id\x18\x06 \x01(\t\x12\x17\n\x0fja3_fingerprint\x18\x07 \x01(\t\x1a\xdc\x01\n\x15\x43\x65rtificateProperties\x12k\n\x10subject_alt_name\x18\x01 \x03(\x0b\x32Q.tollkeeper.envoy.accesslog.v1.TLSProperties.CertificateProperties.SubjectAltName\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x0e\n\x06issuer\x18\x03 \x01(\t\x1a\x35\n\x0eSubjectAltName\x12\r\n\x03uri\x18\x01 \x01(\tH\x00\x12\r\n\x03\x64ns\x18\x02 \x01(\tH\x00\x42\x05\n\x03san\"\xcd\x06\n\x0f\x41\x63\x63\x65ssLogCommon\x12!\n\x19\x64ownstream_remote_address\x18\x02 \x01(\x0c\x12 \n\x18\x64ownstream_local_address\x18\x03 \x01(\x0c\x12\x16\n\x0etls_properties\x18\x04 \x01(\x0c\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\x14time_to_last_rx_byte\x18\x06 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x41\n\x1etime_to_first_upstream_rx_byte\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12@\n\x1dtime_to_last_upstream_rx_byte\x18\n \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x42\n\x1ftime_to_last_downstream_tx_byte\x18\x0c \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x1f\n\x17upstream_remote_address\x18\r \x01(\x0c\x12\x18\n\x10upstream_cluster\x18\x0f \x01(\t\x12\x16\n\x0eresponse_flags\x18\x10 \x01(\x0c\x12\x39\n\x08metadata\x18\x11 \x01(\x0b\x32\'.tollkeeper.envoy.accesslog.v1.Metadata\x12)\n!upstream_transport_failure_reason\x18\x12 \x01(\t\x12\x12\n\nroute_name\x18\x13 \x01(\t\x12(\n downstream_direct_remote_address\x18\x14 \x01(\x0c\x12\x13\n\x0b\x63ustom_tags\x18\x16 \x03(\x0c\x12+\n\x08\x64uration\x18\x17 \x01(\x0b\x32\x19.google.protobuf.Duration\x12&\n\x1eupstream_request_attempt_count\x18\x18 \x01(\r\x12\x11\n\tstream_id\x18\x1a \x01(\t\x12\x1e\n\x16intermediate_log_entry\x18\x1b \x01(\x08\x12\x17\n\x0f\x61\x63\x63\x65ss_log_type\x18! \x01(\x05\"\x9b\x02\n\x15HTTPRequestProperties\x12\x16\n\x0erequest_method\x18\x01 \x01(\x05\x12\x0e\n\x06scheme\x18\x02 \x01(\t\x12\x11\n\tauthority\x18\x03 \x01(\t\x12\x0c\n\x04path\x18\x05 \x01(\t\x12\x12\n\nuser_agent\x18\x06 \x01(\t\x12\x0f\n\x07referer\x18\x07 \x01(\t\x12\x15\n\rforwarded_for\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x15\n\roriginal_path\x18\n \x01(\t\x12\x1d\n\x15request_headers_bytes\x18\x0b \x01(\x04\x12\x1a\n\x12request_body_bytes\x18\x0c \x01(\x04\x12\x17\n\x0frequest_headers\x18\r \x03(\x0c\"\xc0\x01\n\x16HTTPResponseProperties\x12\x15\n\rresponse_code\x18\x01 \x01(\x0c\x12\x1e\n\x16response_headers_bytes\x18\x02 \x01(\x04\x12\x1b\n\x13response_body_bytes\x18\x03 \x01(\x04\x12\x18\n\x10response_headers\x18\x04 \x03(\x0c\x12\x19\n\x11response_trailers\x18\x05 \x03(\x0c\x12\x1d\n\x15response_code_details\x18\x06 \x01(\t\"\x89\x02\n\x12HTTPAccessLogEntry\x12I\n\x11\x63ommon_properties\x18\x01 \x01(\x0b\x32..tollkeeper.envoy.accesslog.v1.AccessLogCommon\x12\x18\n\x10protocol_version\x18\x02 \x01(\x05\x12\x45\n\x07request\x18\x03 \x01(\x0b\x32\x34.tollkeeper.envoy.accesslog.v1.HTTPRequestProperties\x12G\n\x08response\x18\x04 \x01(\x0b\x32\x35.tollkeeper.envoy.accesslog.v1.HTTPResponseProperties\"\x9c\x02\n\x17StreamAccessLogsMessage\x12\x12\n\nidentifier\x18\x01 \x01(\x0c\x12`\n\thttp_logs\x18\x02 \x01(\x0b\x32K.tollkeeper.envoy.accesslog.v1.StreamAccessLogsMessage.HTTPAccessLogEntriesH\x00\x1aQ\n\nIdentifier\x12\x31\n\x04node\x18\x01 \x01(\x0b\x32#.tollkeeper.envoy.accesslog.v1.Node\x12\x10\n\x08log_name\x18\x02 \x01(\t\x1a)\n\x14HTTPAccessLogEntries\x12\x11\n\tlog_entry\x18\x01 \x03(\x0c\x42\r\n\x0blog_entries\"\x1a\n\x18StreamAccessLogsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'accesslog_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_METADATA_TYPEDFILTERMETADATAENTRY']._loaded_options = None
-  _globals['_METADATA_TYPEDFILTERMETADATAENTRY']._serialized_options = b'8\001'
-  _globals['_ACCESSLOGCOMMON_FILTERSTATEOBJECTSENTRY']._loaded_options = None
-  _globals['_ACCESSLOGCOMMON_FILTERSTATEOBJECTSENTRY']._serialized_options = b'8\001'
-  _globals['_TEXTENTRY']._serialized_start=204
-  _globals['_TEXTENTRY']._serialized_end=243
-  _globals['_STRUCTENTRY']._serialized_start=245
-  _globals['_STRUCTENTRY']._serialized_end=310
-  _globals['_STRUCTENTRIES']._serialized_start=312
-  _globals['_STRUCTENTRIES']._serialized_end=343
-  _globals['_METADATAENTRY']._serialized_start=345
-  _globals['_METADATAENTRY']._serialized_end=434
-  _globals['_SOCKETADDRESS']._serialized_start=436
-  _globals['_SOCKETADDRESS']._serialized_end=548
-  _globals['_PIPE']._serialized_start=550
-  _globals['_PIPE']._serialized_end=584
-  _globals['_ADDRESS']._serialized_start=587
-  _globals['_ADDRESS']._serialized_end=732
-  _globals['_METADATA']._serialized_start=735
-  _globals['_METADATA']._serialized_end=995
-  _globals['_METADATA_TYPEDFILTERMETADATAENTRY']._serialized_start=915
-  _globals['_METADATA_TYPEDFILTERMETADATAENTRY']._serialized_end=995
-  _globals['_LOCALITY']._serialized_start=997
-  _globals['_LOCALITY']._serialized_end=1055
-  _globals['_NODE']._serialized_start=1058
-  _globals['_NODE']._serialized_end=1220
-  _globals['_RESPONSEFLAGS']._serialized_start=1223
-  _globals['_RESPONSEFLAGS']._serialized_end=2216
-  _globals['_RESPONSEFLAGS_UNAUTHORIZED']._serialized_start=2186
-  _globals['_RESPONSEFLAGS_UNAUTHORIZED']._serialized_end=2216
-  _globals['_TLSPROPERTIES']._serialized_start=2219
-  _globals['_TLSPROPERTIES']._serialized_end=2714
-  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES']._serialized_start=2494
-  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES']._serialized_end=2714
-  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES_SUBJECTALTNAME']._serialized_start=2661
-  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES_SUBJECTALTNAME']._serialized_end=2714
-  _globals['_ACCESSLOGCOMMON']._serialized_start=2717
-  _globals['_ACCESSLOGCOMMON']._serialized_end=4273
-  _globals['_ACCESSLOGCOMMON_FILTERSTATEOBJECTSENTRY']._serialized_start=4194
-  _globals['_ACCESSLOGCOMMON_FILTERSTATEOBJECTSENTRY']._serialized_end=4273
-  _globals['_HTTPREQUESTPROPERTIES']._serialized_start=4276
-  _globals['_HTTPREQUESTPROPERTIES']._serialized_end=4681
-  _globals['_HTTPRESPONSEPROPERTIES']._serialized_start=4684
-  _globals['_HTTPRESPONSEPROPERTIES']._serialized_end=4954
-  _globals['_HTTPACCESSLOGENTRY']._serialized_start=4957
-  _globals['_HTTPACCESSLOGENTRY']._serialized_end=5222
-  _globals['_STREAMACCESSLOGSMESSAGE']._serialized_start=5225
-  _globals['_STREAMACCESSLOGSMESSAGE']._serialized_end=5509
-  _globals['_STREAMACCESSLOGSMESSAGE_IDENTIFIER']._serialized_start=5370
-  _globals['_STREAMACCESSLOGSMESSAGE_IDENTIFIER']._serialized_end=5451
-  _globals['_STREAMACCESSLOGSMESSAGE_HTTPACCESSLOGENTRIES']._serialized_start=5453
-  _globals['_STREAMACCESSLOGSMESSAGE_HTTPACCESSLOGENTRIES']._serialized_end=5494
-  _globals['_STREAMACCESSLOGSRESPONSE']._serialized_start=5511
-  _globals['_STREAMACCESSLOGSRESPONSE']._serialized_end=5537
+  _globals['_TEXTENTRY']._serialized_start=177
+  _globals['_TEXTENTRY']._serialized_end=216
+  _globals['_STRUCTENTRY']._serialized_start=218
+  _globals['_STRUCTENTRY']._serialized_end=283
+  _globals['_STRUCTENTRIES']._serialized_start=285
+  _globals['_STRUCTENTRIES']._serialized_end=316
+  _globals['_METADATAENTRY']._serialized_start=318
+  _globals['_METADATAENTRY']._serialized_end=407
+  _globals['_SOCKETADDRESS']._serialized_start=409
+  _globals['_SOCKETADDRESS']._serialized_end=521
+  _globals['_PIPE']._serialized_start=523
+  _globals['_PIPE']._serialized_end=557
+  _globals['_ADDRESS']._serialized_start=560
+  _globals['_ADDRESS']._serialized_end=705
+  _globals['_METADATA']._serialized_start=707
+  _globals['_METADATA']._serialized_end=788
+  _globals['_LOCALITY']._serialized_start=790
+  _globals['_LOCALITY']._serialized_end=848
+  _globals['_NODE']._serialized_start=851
+  _globals['_NODE']._serialized_end=1013
+  _globals['_RESPONSEFLAGS']._serialized_start=1016
+  _globals['_RESPONSEFLAGS']._serialized_end=2009
+  _globals['_RESPONSEFLAGS_UNAUTHORIZED']._serialized_start=1979
+  _globals['_RESPONSEFLAGS_UNAUTHORIZED']._serialized_end=2009
+  _globals['_TLSPROPERTIES']._serialized_start=2012
+  _globals['_TLSPROPERTIES']._serialized_end=2507
+  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES']._serialized_start=2287
+  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES']._serialized_end=2507
+  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES_SUBJECTALTNAME']._serialized_start=2454
+  _globals['_TLSPROPERTIES_CERTIFICATEPROPERTIES_SUBJECTALTNAME']._serialized_end=2507
+  _globals['_ACCESSLOGCOMMON']._serialized_start=2510
+  _globals['_ACCESSLOGCOMMON']._serialized_end=3355
+  _globals['_HTTPREQUESTPROPERTIES']._serialized_start=3358
+  _globals['_HTTPREQUESTPROPERTIES']._serialized_end=3641
+  _globals['_HTTPRESPONSEPROPERTIES']._serialized_start=3644
+  _globals['_HTTPRESPONSEPROPERTIES']._serialized_end=3836
+  _globals['_HTTPACCESSLOGENTRY']._serialized_start=3839
+  _globals['_HTTPACCESSLOGENTRY']._serialized_end=4104
+  _globals['_STREAMACCESSLOGSMESSAGE']._serialized_start=4107
+  _globals['_STREAMACCESSLOGSMESSAGE']._serialized_end=4391
+  _globals['_STREAMACCESSLOGSMESSAGE_IDENTIFIER']._serialized_start=4252
+  _globals['_STREAMACCESSLOGSMESSAGE_IDENTIFIER']._serialized_end=4333
+  _globals['_STREAMACCESSLOGSMESSAGE_HTTPACCESSLOGENTRIES']._serialized_start=4335
+  _globals['_STREAMACCESSLOGSMESSAGE_HTTPACCESSLOGENTRIES']._serialized_end=4376
+  _globals['_STREAMACCESSLOGSRESPONSE']._serialized_start=4393
+  _globals['_STREAMACCESSLOGSRESPONSE']._serialized_end=4419
 # @@protoc_insertion_point(module_scope)

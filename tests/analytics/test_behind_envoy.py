@@ -1,7 +1,7 @@
 """What a real Envoy logs arrives at a real collector, whatever happens to the streams between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import pytest
 from analytics.accesslog import serve
 from analytics.config_fields import parse_moesif_config
 from analytics.moesif import MoesifCollector
-from analytics.pipeline import Pipeline
+from analytics.pb.accesslog_pb2 import StreamAccessLogsMessage
+from analytics.pipeline import LogStream, Pipeline
 from analytics.routing import ScopedConfig
 from sidecar.address import TcpAddress
 from sidecar.demo.echo import running_echo
@@ -22,10 +23,23 @@ from tests.deadline import eventually
 from tests.fakes.check_service import CheckService, deny, running_check_service
 from tests.fakes.collector import Collector
 from tests.fakes.counting_metrics import CountingMetrics
+from tests.fakes.entry_oracle import Oracle
 
 pytestmark = pytest.mark.e2e
 
 LOOPBACK = "127.0.0.1"
+
+
+class Recording:
+    """A stream whose messages are kept."""
+
+    def __init__(self, stream: LogStream, messages: list[bytes]) -> None:
+        self._stream = stream
+        self._messages = messages
+
+    def portions(self, message: bytes) -> Iterator[None]:
+        self._messages.append(message)
+        return self._stream.portions(message)
 
 
 class Scene:
@@ -33,6 +47,7 @@ class Scene:
 
     def __init__(self, pipeline: Pipeline, collector: Collector, metrics: CountingMetrics) -> None:
         self.checks = CheckService()
+        self.messages: list[bytes] = []
         self.collector = collector
         self.metrics = metrics
         self._pipeline = pipeline
@@ -44,9 +59,12 @@ class Scene:
     async def analytics(self, address: str, **options: Any) -> AsyncIterator[str]:
         """Serve the face for as long as the context lasts."""
         async with serve(
-            address, open_stream=self._pipeline.open_stream, metrics=self.metrics, **options
+            address, open_stream=self._open_stream, metrics=self.metrics, **options
         ) as bound:
             yield bound
+
+    def _open_stream(self) -> "Recording":
+        return Recording(self._pipeline.open_stream(), self.messages)
 
     async def ask(self, count: int) -> None:
         """Send requests, each with a path of its own."""
@@ -108,6 +126,22 @@ async def test_requests_become_events(scene: Scene, tmp_path: Path) -> None:
     assert allowed["metadata"]["route"] == "all"
     assert denied["metadata"]["response_code_details"] == "ext_authz_denied"
     assert denied["metadata"]["response_flags"] == ["UAEX"]
+
+
+async def test_what_envoy_logs_is_read_off_its_bytes(scene: Scene, tmp_path: Path) -> None:
+    async with (
+        scene.analytics(f"{LOOPBACK}:0") as address,
+        scene.envoy(address, tmp_path / "envoy.log"),
+    ):
+        await scene.ask(2)
+        scene.checks.answer = lambda _request: deny(401)
+        await scene.ask(1)
+        await scene.all_arrive()
+    oracle = Oracle()
+    for message in scene.messages:
+        for entry in StreamAccessLogsMessage.FromString(message).http_logs.log_entry:
+            oracle.read(entry)
+    assert oracle.protobuf.asked == 0
 
 
 async def test_ending_streams_for_their_age_loses_nothing(scene: Scene, tmp_path: Path) -> None:

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import envoy_names
+from analytics.build import BUILD
 from analytics.codec import PORTION, Decoded, Decoder, decode_health_request, encode_health
+from analytics.entry import EntryReader
+from analytics.entry_reading import quicker_reader
+from analytics.entry_wire import EntryWire
 from analytics.pb.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from analytics.record import AccessRecord, Sender
 from tests.fakes.envoy_log import entry, message, said, socket
@@ -31,8 +35,15 @@ CERTIFICATE = {
 
 
 def decode(data: bytes) -> Decoded:
+    """Return what a message holds, whichever way its entries are read."""
+    in_one_way = decode_by(EntryReader(), data)
+    assert decode_by(EntryWire(EntryReader()), data) == in_one_way
+    return in_one_way
+
+
+def decode_by(entries: EntryReader | EntryWire, data: bytes) -> Decoded:
     """Return what a message holds, in one piece."""
-    first, *more = Decoder().decode(data, received=NOW)
+    first, *more = Decoder(entries).decode(data, received=NOW)
     for portion in more:
         first.records.extend(portion.records)
     portions = [first, *more]
@@ -309,6 +320,11 @@ def test_damaged_messages_never_raise(data: st.DataObject) -> None:
         position = data.draw(st.integers(0, len(built) - 1))
         built[position] = data.draw(st.integers(0, 255))
     decode(bytes(built))
+
+
+def test_the_way_that_a_build_reads_is_the_quicker_one_there() -> None:
+    kind = EntryWire if BUILD == "compiled" else EntryReader
+    assert type(quicker_reader()) is kind
 
 
 def test_health_is_spoken_as_the_protocol_has_it() -> None:

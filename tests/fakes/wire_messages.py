@@ -28,7 +28,7 @@ class Field:
 
     def write(self) -> bytes:
         content = self.content if isinstance(self.content, bytes) else self.content.write()
-        return bytes((self.tag,)) + number(len(content), self.idle) + content
+        return number(self.tag) + number(len(content), self.idle) + content
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("atheris", reason="atheris has no wheel for every platform")
 
 
-@pytest.mark.parametrize("target", ["http2", "request_wire"])
+@pytest.mark.parametrize("target", ["access_log", "http2", "request_wire"])
 def test_two_seconds_find_nothing(target: str) -> None:
     command = [sys.executable, "-m", f"tests.fuzz.{target}", "--seconds", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
