@@ -14,6 +14,7 @@ from authsvc.governance import is_refused
 from authsvc.policy import KeyAuthConfig
 from authsvc.store import Stores
 from sidecar.moesif_source import MoesifSetup, follow_setup
+from sidecar.owned_task import start_owned
 from sidecar.settings_model import Settings
 
 _FOLDER = "moesif"  # in data_dir
@@ -65,7 +66,7 @@ async def governing(
             )
 
         following = follow_setup(stores, default=default, use=use, followed=lambda _is: None)
-        task = asyncio.create_task(following, name="governance-setup")
+        task = start_owned(following, name="governance-setup")
         try:
             yield governor
         finally:

@@ -1,7 +1,5 @@
 """The Admin API's process."""
 
-import asyncio
-
 from sidecar.address import parse_address
 from sidecar.admin.app import create_admin_app
 from sidecar.admin.read_only import Configuration
@@ -32,7 +30,7 @@ async def open_admin(opening: Opening) -> OpenedRole:
         raise SettingsError("admin.listen: nothing to listen on")
     ring = await opening.stack.enter_async_context(open_ring(settings, root_key, stores, metrics))
     purging = keep_purged(stores, metrics=metrics)
-    opening.cancel_at_end(asyncio.create_task(purging, name="expiry-upkeep"))
+    opening.cancel_at_end(purging, name="expiry-upkeep")
     app = create_admin_app(
         stores=stores,
         sealer=ring.sealer,

@@ -1,7 +1,5 @@
 """What happened? The process that Envoy streams its log to."""
 
-import asyncio
-
 from analytics import accesslog
 from analytics.bodies.face import BodyFace
 from analytics.moesif import MoesifCollector
@@ -52,7 +50,7 @@ async def open_analytics(opening: Opening) -> OpenedRole:
     following = follow_setup(
         opening.stores, default=opening.default_policy, use=use, followed=followed.set
     )
-    opening.cancel_at_end(asyncio.create_task(following, name="moesif-setup"))
+    opening.cancel_at_end(following, name="moesif-setup")
     face = accesslog.serve(
         address,
         open_stream=pipeline.open_stream,

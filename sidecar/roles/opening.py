@@ -1,10 +1,10 @@
 """What all roles do alike when they are opened."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from analytics.errors import ListenError
 from authsvc.policy import KeyAuthConfig, parse_key_auth
@@ -14,6 +14,7 @@ from sidecar.control import ChildSpec
 from sidecar.declarative.declaration import Declaration
 from sidecar.declarative.editions import Edition
 from sidecar.errors import SettingsError, StartupError
+from sidecar.owned_task import start_owned
 from sidecar.telemetry import Telemetry
 
 
@@ -82,9 +83,9 @@ class Opening:
         """
         await self.stack.enter_async_context(_listening(serving, setting, address))
 
-    def cancel_at_end(self, task: asyncio.Task[None]) -> None:
-        """Own a task."""
-        self.stack.push_async_callback(_cancel, task)
+    def cancel_at_end(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Do work in the background until the role is closed; a fault in it is logged."""
+        self.stack.push_async_callback(_cancel, start_owned(work, name=name))
 
 
 @dataclass(frozen=True, slots=True)
