@@ -42,16 +42,20 @@ async def load_setup(stores: Stores, *, default: KeyAuthConfig | None) -> Moesif
     Raises:
         StoreUnavailableError: The store did not answer.
     """
-    plugins = [plugin for plugin in await read_all(stores.plugins) if plugin.enabled]
+    every = await read_all(stores.plugins)
+    plugins = [plugin for plugin in every if plugin.enabled]
     routes = [
         KnownRoute(route.id, route.name, route.service_id)
         for route in await read_all(stores.routes)
     ]
     services = [KnownService(each.id, each.name) for each in await read_all(stores.services)]
     key_auths = list(_key_auths(plugins, default))
+    # Where a plugin is switched off, clients may go on sending keys, which are good elsewhere.
+    switched_off = _key_auths((plugin for plugin in every if not plugin.enabled), None)
+    named = [*key_auths, *switched_off]
     return MoesifSetup(
         scopes=tuple(_scopes(plugins)),
-        credential_names=frozenset(name for each in key_auths for name in _names_of(each)),
+        credential_names=frozenset(name for each in named for name in _names_of(each)),
         topology=Topology(routes, services),
         anonymous=frozenset(each.anonymous for each in key_auths if each.anonymous),
     )
