@@ -84,7 +84,7 @@ def _address(_: click.Context, parameter: click.Parameter, text: str | None) -> 
 )
 @click.option(
     "--trusted-hops",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 100),
     default=0,
     show_default=True,
     help="Proxies in front of Envoy whose X-Forwarded-For and -Proto are true.",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from sidecar.address import Address, TcpAddress, is_loopback
+from sidecar.address import Address, TcpAddress, is_ip, is_loopback
 
 TRUSTED_CA = "/etc/ssl/certs/ca-certificates.crt"  # Debian's name for it, and Alpine's
 
@@ -152,3 +152,9 @@ class EnvoyPlan:
         if isinstance(self.admin, TcpAddress) and not is_loopback(self.admin):
             # It has no authentication, and tells about every upstream.
             raise ValueError("Envoy's admin address must be a loopback address or a Unix socket")
+        for bound in (self.listen, self.admin):
+            if isinstance(bound, TcpAddress) and not is_ip(bound.host):
+                raise ValueError("Envoy listens on IP addresses, and not on names")
+        for asked in (self.authsvc, self.authsvc_http, self.analytics):
+            if isinstance(asked, TcpAddress) and not asked.port:
+                raise ValueError("Envoy needs to know the ports of authsvc and analytics")

@@ -135,6 +135,16 @@ WRONG = {
     "no port": (["--upstream", "localhost"], "host:port"),
     "open admin listener": (["--upstream", "a:1", "--envoy-admin", "0.0.0.0:9901"], "loopback"),
     "bodies of whom": (["--capture-bodies"], "--upstream"),
+    "listening on a name": (["--upstream", "a:1", "--listen", "localhost:80"], "IP addresses"),
+    "admin listener on a name": (
+        ["--upstream", "a:1", "--envoy-admin", "localhost:9901"],
+        "IP addresses",
+    ),
+    "authsvc at no port": (["--upstream", "a:1", "--authsvc", "127.0.0.1:0"], "ports of authsvc"),
+    "more proxies than Envoy can count": (
+        ["--upstream", "a:1", "--trusted-hops", "4294967296"],
+        "0<=x<=100",
+    ),
     "listening on a socket": (["--upstream", "a:1", "--listen", "unix:/x"], "host:port"),
 }
 
