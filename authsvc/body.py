@@ -7,8 +7,7 @@ That goes for a type we do not know, broken syntax, and JSON that is not an obje
 import json
 from io import BytesIO
 
-import multipart  # type: ignore[import-untyped]  # ships no types; what we call is two functions
-
+from authsvc.header_options import options_of
 from authsvc.query import values_of
 
 FORM = "application/x-www-form-urlencoded"
@@ -70,9 +69,11 @@ def _texts(value: object) -> list[bytes]:
 
 
 def _multipart_values(content_type: str, body: bytes, name: str) -> list[bytes]:
-    boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
+    boundary = options_of(content_type).get("boundary", "")
     if not boundary:
         return []
+    import multipart  # type: ignore[import-untyped]  # noqa: PLC0415 - see options_of
+
     parser = multipart.MultipartParser(
         BytesIO(body),
         boundary,

@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import pairwise
 
-import multipart  # type: ignore[import-untyped]  # ships no types; what we call is one function
-
 from authsvc import query
 from authsvc.body import FORM, JSON, MULTIPART, field_values, media_type_of
+from authsvc.header_options import options_of
 
 _BLANK = re.compile(r"[ \t\n\r]*")
 
@@ -90,7 +89,7 @@ def _skip(text: str, position: int) -> int:
 
 
 def _multipart(content_type: str, body: bytes, names: frozenset[str]) -> bytes:
-    boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
+    boundary = options_of(content_type).get("boundary", "")
     if not boundary:
         return body
     pieces = list(_pieces(body, boundary.encode("utf-8")))
@@ -112,7 +111,7 @@ def _part_name(piece: bytes) -> str | None:
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.decode("utf-8", "replace").partition(":")
         if name.strip().lower() == "content-disposition":
-            field = multipart.parse_options_header(value.strip())[1].get("name")
+            field = options_of(value.strip()).get("name")
             return field if isinstance(field, str) else None
     return None
 
@@ -139,7 +138,7 @@ def _json_fields(_content_type: str, part: bytes) -> Iterator[str]:
 
 
 def _multipart_fields(content_type: str, part: bytes) -> Iterator[str]:
-    boundary = multipart.parse_options_header(content_type)[1].get("boundary", "")
+    boundary = options_of(content_type).get("boundary", "")
     pieces = _pieces(part, boundary.encode("utf-8")) if boundary else ()
     return (name for name in map(_part_name, pieces) if name is not None)
 

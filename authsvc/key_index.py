@@ -2,8 +2,8 @@
 
 The first eight bytes of a digest stand for it: two keys that share them cost one look-up too many,
 once in a million years of guessing, and nothing else.  They lie in sorted arrays, one for each
-value of their first twelve bits, because a blind index is as good as random: all are about as
-long, a search takes some ten steps, and a key that is added moves a few kilobytes at most.
+value of their first ten bits, because a blind index is as good as random: all are about as long, a
+search takes some ten steps, and a key that is added moves a few kilobytes at most.
 """
 
 from array import array
@@ -11,8 +11,8 @@ from bisect import bisect_left
 
 DIGEST_BYTES = 32  # of a blind index; what is longer or shorter is no key's
 PREFIX_BYTES = 8
-_SHIFT = 8 * PREFIX_BYTES - 12
-_ARRAYS = 1 << 12
+_SHIFT = 8 * PREFIX_BYTES - 10
+_ARRAYS = 1 << 10
 
 
 def prefix_of(digest: bytes) -> int:
