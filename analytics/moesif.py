@@ -185,5 +185,5 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
         date = parsedate_to_datetime(text)
         sent = parsedate_to_datetime(response.headers["Date"])
         return max(0.0, (date - sent).total_seconds())
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None

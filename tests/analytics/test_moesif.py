@@ -76,6 +76,10 @@ RETRY_AFTER = {
     "a date that is over": ({"Retry-After": "Wed, 21 Oct 2026 07:00:00 GMT", "Date": DATE}, 0.0),
     "nonsense": ({"Retry-After": "soon"}, None),
     "negative": ({"Retry-After": "-5"}, None),
+    "a day beyond all": (
+        {"Retry-After": f"Wed, {'9' * 20} Oct 2026 07:29:30 GMT", "Date": DATE},
+        None,
+    ),
     "absent": ({}, None),
 }
 
