@@ -202,20 +202,23 @@ class CredentialCache:
             self._of_consumer.pop(consumer_id, None)
 
 
-class Held:
+class Held(Kept):
     """An identity that was remembered when somebody asked to hold it.
 
     Attributes:
+        cache: What remembered it.
+        digest: Its blind index.
         identity: The identity.
     """
 
-    __slots__ = ("_cache", "_digest", "identity")
+    __slots__ = ("cache", "digest", "identity")
 
     def __init__(self, cache: CredentialCache, digest: bytes, identity: Identity) -> None:
-        self._cache = cache
-        self._digest = digest
+        super().__init__()
+        self.cache = cache
+        self.digest = digest
         self.identity = identity
 
     def is_remembered(self) -> bool:
         """Tell whether it is remembered now: nothing was heard of a change to it."""
-        return self._cache.find(self._digest) is self.identity
+        return self.cache.find(self.digest) is self.identity

@@ -15,6 +15,9 @@ from authsvc.request import Request
 from authsvc.transaction_id import TRANSACTION_ID
 
 _BLANKS: Final = b" \t"  # around a value; see authsvc.locations
+_SPACE: Final = 0x20
+_QUESTION_MARK: Final = 0x3F
+_PERCENT: Final = 0x25
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,8 @@ def key_of(request: Request, recipe: Recipe) -> bytes | None:
 
 def key_in(value: bytes) -> bytes | None:
     """Return the key in the value of the header that has it; None if it is empty."""
+    if value and value[0] > _SPACE and value[-1] > _SPACE:
+        return value
     return value.strip(_BLANKS) or None
 
 
@@ -104,11 +109,11 @@ def is_plain(method: bytes, path: bytes, recipe: Recipe) -> bool:
 
 def is_without(path: bytes, names: frozenset[bytes]) -> bool:
     """Tell whether the query of a path has no argument of these names."""
-    # To look with `find`: `in` first takes bytes for a number, and raises an error for itself.
-    if path.find(b"?") < 0:
+    if _QUESTION_MARK not in path:
         return True
-    if path.find(b"%") < 0:
+    if _PERCENT not in path:
         # What is not there in any place is no argument either: much cheaper to see.
+        # To look with `find`: `in` first takes bytes for a number, and raises an error for itself.
         for name in names:
             if path.find(name) >= 0:
                 break

@@ -6,14 +6,13 @@ was made for, as they are in memory now: what the change log revokes is not answ
 """
 
 from enum import Enum
-from functools import lru_cache
 from typing import Final
 
 from authsvc.answer import Allowed, Answer
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
-from authsvc.cache import BoundedMap
-from authsvc.decision import Allow, Decision, Deny, DenyReason, Identity
+from authsvc.cache import Held, SecondChances
+from authsvc.decision import Allow, Decision, Deny, DenyReason
 from authsvc.extauthz.codec import are_peers, names_in
 from authsvc.extauthz.prepared_refusals import PreparedRefusals
 from authsvc.extauthz.request_wire import RequestWire, Terms
@@ -39,7 +38,6 @@ _LOOKUPS: Final[dict[DenyReason, Lookup | None]] = {
 }
 
 _Names = tuple[str | None, str | None]  # route, service
-_Place = tuple[str, bytes, Terms]  # credential, host, what applies
 
 
 class Unready(Enum):
@@ -77,7 +75,8 @@ class PreparedAnswers:
     def __init__(self, authenticator: Authenticator, *, capacity: int = CAPACITY) -> None:
         """Prepare nothing yet."""
         self._authenticator = authenticator
-        self._answers: BoundedMap[_Place, _Answer] = BoundedMap(capacity)
+        #: By the tag of key and host, of the terms that apply.
+        self._answers: SecondChances[bytes, _Answer] = SecondChances(capacity)
         self._shared: dict[bytes, bytes] = {}  # each once, however many answers have it
         self._refusals = PreparedRefusals(authenticator)
         self._book: PolicyBook | None = None
@@ -102,7 +101,7 @@ class PreparedAnswers:
             if not recipe.keyless or not is_missing:
                 return Unready.OTHER
             return self._refuse(payload, headers_at, host, terms, b"", DenyReason.MISSING_KEY)
-        found = self._find(terms, host, key)
+        found = self._ready(terms, host, key) or self._look_up(terms, key)
         if not isinstance(found, DenyReason):
             return found
         return self._refuse(payload, headers_at, host, terms, key, found)
@@ -113,8 +112,7 @@ class PreparedAnswers:
             self._turn_over()
         terms = self._terms_of(request.route, request.service)
         key = key_of(request, terms.recipe) if terms.recipe is not None else None
-        found = self._find(terms, _host(request), key) if key is not None else None
-        return found if isinstance(found, bytes) else None
+        return self._ready(terms, _host(request), key) if key is not None else None
 
     def offer(self, request: Request, decision: Decision, answer: Answer, reply: bytes) -> None:
         """Keep an answer that was just given, if all who ask the same may have it again.
@@ -138,7 +136,11 @@ class PreparedAnswers:
         recipe = terms.recipe
         if recipe is None or recipe.policy != decision.policy:
             return  # it changed while the store was asked
-        if key_of(request, recipe) is None or self._may_govern(terms):
+        key = key_of(request, recipe)
+        if key is None or self._may_govern(terms):
+            return
+        held = self._authenticator.hold(ApiKey(key))
+        if held is None or held.identity is not identity:
             return
         transaction_id = answer.metadata.get("transaction_id")
         parts = [reply]
@@ -146,8 +148,8 @@ class PreparedAnswers:
             parts = _take_apart(reply, identity.owner.consumer.id, identity.credential_id)
         elif isinstance(transaction_id, str):
             parts = reply.split(transaction_id.encode())
-        place = (identity.credential_id, _host(request), terms)
-        self._answers.put(place, _Answer(identity, self._share(parts)))
+        kept = _Answer(held, self._share(parts))
+        self._answers.put(terms.tags.of(key, _host(request)), kept)
 
     def _share(self, parts: list[bytes]) -> tuple[bytes, ...]:
         """Return the parts, the longest of which is kept once for all answers that have it."""
@@ -157,24 +159,28 @@ class PreparedAnswers:
         shared = self._shared.setdefault(longest, longest)
         return tuple([shared if part is longest else part for part in parts])
 
-    def _find(self, terms: Terms, host: bytes, key: bytes) -> bytes | DenyReason | Unready:
-        try:
-            identity = self._authenticator.peek(ApiKey(key))
-        except NotInMemoryError:
-            is_known = _is_malformed(ApiKey(key), terms.recipe)
-            return DenyReason.UNKNOWN_KEY if is_known else Unready.MISSING
-        if isinstance(identity, DenyReason):
-            return identity
-        if identity.credential_id is None:
-            return Unready.OTHER
-        known = self._answers.get((identity.credential_id, host, terms))
-        if known is None or known.identity is not identity or self._may_govern(terms):
-            return Unready.OTHER
+    def _ready(self, terms: Terms, host: bytes, key: bytes) -> bytes | None:
+        """Return the answer that allows a key, if it is ready."""
+        known = self._answers.get(terms.tags.of(key, host))
+        if known is None or not known.is_remembered() or self._may_govern(terms):
+            return None
+        identity = known.identity
+        if identity.expires_at is not None and not self._authenticator.is_valid(identity):
+            return None
         recipe = terms.recipe
         between = b""
         if recipe is not None and recipe.transaction_ids:
             between = self._authenticator.annotator.new_transaction_id().encode()
         return between.join(known.parts)
+
+    def _look_up(self, terms: Terms, key: bytes) -> DenyReason | Unready:
+        """Return why a key is refused, or why that is not known, or not so."""
+        try:
+            identity = self._authenticator.peek(ApiKey(key))
+        except NotInMemoryError:
+            is_known = _is_malformed(ApiKey(key), terms.recipe)
+            return DenyReason.UNKNOWN_KEY if is_known else Unready.MISSING
+        return identity if isinstance(identity, DenyReason) else Unready.OTHER
 
     def _refuse(  # noqa: PLR0917 - what was read of the request
         self,
@@ -214,7 +220,7 @@ class PreparedAnswers:
         """Begin anew: the policies are others now."""
         self._book = self._authenticator.policies
         self._terms.clear()
-        self._answers.clear()
+        self._answers.take_all()
         self._shared.clear()
         self._refusals.forget()
         self._wire.forget_terms()
@@ -234,13 +240,13 @@ class PreparedAnswers:
         return None if names is None else self._terms_of(*names)
 
 
-class _Answer:
+class _Answer(Held):
     """An answer, and who it was made for; between its parts stands the transaction id, if any."""
 
-    __slots__ = ("identity", "parts")
+    __slots__ = ("parts",)
 
-    def __init__(self, identity: Identity, parts: tuple[bytes, ...]) -> None:
-        self.identity = identity
+    def __init__(self, held: Held, parts: tuple[bytes, ...]) -> None:
+        super().__init__(held.cache, held.digest, held.identity)
         self.parts = parts
 
 
@@ -263,9 +269,4 @@ def _is_malformed(key: ApiKey, recipe: Recipe | None) -> bool:
 
 
 def _host(request: Request) -> bytes:
-    return _encoded(request.authority or "")
-
-
-@lru_cache(maxsize=1024)  # to keep each once, and not with each answer
-def _encoded(host: str) -> bytes:
-    return host.encode()
+    return (request.authority or "").encode()

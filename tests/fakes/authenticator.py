@@ -2,6 +2,7 @@
 
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
+from authsvc.cache import CredentialCache, Held
 from authsvc.decision import Identity
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.store import KnownConsumer
@@ -14,9 +15,14 @@ class KnownKeys:
     def __init__(self, key: str) -> None:
         self._key = ApiKey.from_text(key)
         self._identity = Identity(KnownConsumer(a_consumer(1), ()), "credential-1")
+        self._cache = CredentialCache()
+        self._cache.remember(b"digest", self._identity)
 
     def peek(self, key: ApiKey) -> Identity | None:
         return self._identity if key == self._key else None
+
+    def hold(self, key: ApiKey) -> Held | None:
+        return self._cache.hold(b"digest") if key == self._key else None
 
     def recall(self, key: ApiKey) -> Identity | None:
         return self.peek(key)

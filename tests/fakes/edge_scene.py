@@ -44,6 +44,9 @@ class Keys:
     def peek(self, key: ApiKey) -> Identity | None:
         return self.known.get(key.reveal())
 
+    def hold(self, key: ApiKey) -> None:
+        """Nothing is kept for long: what is known changes without a word."""
+
     def recall(self, key: ApiKey) -> Identity | None:
         return self.peek(key)
 

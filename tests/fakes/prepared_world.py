@@ -5,6 +5,7 @@ from authsvc.answer import answer as answer_of
 from authsvc.answer import answer_to
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
+from authsvc.cache import CredentialCache, Held
 from authsvc.decision import Deny, DenyReason, Identity
 from authsvc.entities import Plugin
 from authsvc.extauthz.codec import CodecError, decode
@@ -33,24 +34,47 @@ class Lookups(NullMetrics):
         self.seen.append(kind)
 
 
+class Identities(dict[bytes, Identity]):
+    """Identities by key, which stands for its digest as well."""
+
+    def __init__(self, identities: dict[bytes, Identity]) -> None:
+        super().__init__()
+        self.cache = CredentialCache()
+        for key, identity in identities.items():
+            self[key] = identity
+
+    def __setitem__(self, key: bytes, identity: Identity) -> None:
+        super().__setitem__(key, identity)
+        self.cache.remember(key, identity)
+
+    def __delitem__(self, key: bytes) -> None:
+        super().__delitem__(key)
+        self.cache.forget_digest(key)
+
+
 class Memory:
     """A resolver that knows some keys, that one may be in the store, and nobody has the others."""
 
     def __init__(self, metrics: Lookups) -> None:
         self.metrics = metrics
         owner = KnownConsumer(a_consumer(2), ())
-        self.identities = {
-            b"good": Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1"),
-            b"other": Identity(owner, "credential-2"),
-            b"expired": Identity(owner, "credential-3", expires_at=NOW),
-            b"disabled": Identity(owner, "credential-4", enabled=False),
-            MALFORMED: Identity(owner, "credential-5", enabled=False),
-        }
+        self.identities = Identities(
+            {
+                b"good": Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1"),
+                b"other": Identity(owner, "credential-2"),
+                b"expired": Identity(owner, "credential-3", expires_at=NOW),
+                b"disabled": Identity(owner, "credential-4", enabled=False),
+                MALFORMED: Identity(owner, "credential-5", enabled=False),
+            }
+        )
 
     def peek(self, key: ApiKey) -> Identity | None:
         if key.reveal() in {b"unheard", UNHEARD_AND_MALFORMED}:
             raise NotInMemoryError(key=key)
         return self.identities.get(key.reveal())
+
+    def hold(self, key: ApiKey) -> Held | None:
+        return self.identities.cache.hold(key.reveal())
 
     def recall(self, key: ApiKey) -> Identity | None:
         identity = self.peek(key)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authsvc.answer import answer_to
-from authsvc.cache import BoundedMap
+from authsvc.cache import SecondChances
 from authsvc.decision import Identity
 from authsvc.entities import Plugin
 from authsvc.extauthz.codec import decode
@@ -266,7 +266,7 @@ def test_no_more_answers_are_kept_than_there_is_room_for() -> None:
         assert world.ask(request) == world.whole_way(request)
 
     answers = world.prepared._answers
-    assert isinstance(answers, BoundedMap)
+    assert isinstance(answers, SecondChances)
     assert len(answers) == 3
 
 

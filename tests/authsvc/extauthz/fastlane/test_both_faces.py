@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from authsvc.apikey import ApiKey
 from authsvc.authenticator import Authenticator
+from authsvc.cache import CredentialCache, Held
 from authsvc.decision import Identity
 from authsvc.extauthz import grpc as grpcio
 from authsvc.extauthz.checks import SERVICE
@@ -71,11 +72,16 @@ class Keys:
 
     def __init__(self) -> None:
         self._good = Identity(KnownConsumer(a_consumer(1), ("admin",)), "credential-1")
+        self._cache = CredentialCache()
+        self._cache.remember(b"digest", self._good)
 
     def peek(self, key: ApiKey) -> Identity | None:
         if key == ApiKey(b"stored"):
             raise NotInMemoryError(key=key)
         return self._good if key == ApiKey(b"good") else None
+
+    def hold(self, key: ApiKey) -> Held | None:
+        return self._cache.hold(b"digest") if key == ApiKey(b"good") else None
 
     def recall(self, key: ApiKey) -> Identity | None:
         return self.peek(key)
