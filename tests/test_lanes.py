@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.deadline import eventually
-from tests.lanes import OF_PROCESSES, Lane, all_lanes, run
+from tests.lanes import UNWATCHED, Lane, all_lanes, run
 
 ROOT = Path(__file__).resolve().parents[1]
 # Two lanes that say when they have cleaned up after an interrupt.
@@ -47,12 +47,12 @@ def test_all_is_well_only_if_every_lane_is(
 def test_what_one_lane_names_the_last_one_leaves_out_and_nothing_else() -> None:
     named, rest = (set(lane.command) for lane in all_lanes(["--durations=5"]))
 
-    assert set(OF_PROCESSES) <= named
+    assert set(UNWATCHED) <= named
     assert {word for word in rest if word.startswith("--ignore")} == {
-        f"--ignore={path}" for path in OF_PROCESSES
+        f"--ignore={path}" for path in UNWATCHED
     }
     assert "--durations=5" in named & rest
-    assert [path for path in OF_PROCESSES if not (ROOT / path).exists()] == []
+    assert [path for path in UNWATCHED if not (ROOT / path).exists()] == []
 
 
 async def test_asked_to_stop_it_waits_until_the_lanes_have_cleaned_up(tmp_path: Path) -> None:

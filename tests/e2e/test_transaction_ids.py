@@ -4,7 +4,8 @@ import base64
 import json
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -84,9 +85,20 @@ async def everywhere(stack: Stack, seen: Callable[[], Awaitable[bool]]) -> None:
     await eventually(at_every_worker, "every worker to go by the change")
 
 
+@asynccontextmanager
+async def plugin(stack: Stack, **config: object) -> AsyncIterator[str]:
+    """Have the route of ``/changing`` a plugin of its own inside the context; yield its id."""
+    sent = {"application_id": "tests", "api_endpoint": stack.collector.url, "batch_max_wait": 100}
+    fields = {"name": "moesif", "config": sent | config}
+    created = await stack.admin.send("POST", "/routes/changing/plugins?wait=applied", fields)
+    try:
+        yield created["id"]
+    finally:  # else the next test finds it there
+        await stack.admin.send("DELETE", f"/plugins/{created['id']}?wait=applied")
+
+
 async def test_no_id_is_told_where_that_is_switched_off(stack: Stack) -> None:
     key = await stack.new_key()
-    config = {"application_id": "tests", "api_endpoint": stack.collector.url, "batch_max_wait": 100}
 
     async def told() -> bool:
         return HEADER in (await stack.get("/changing", key.header)).headers
@@ -94,13 +106,11 @@ async def test_no_id_is_told_where_that_is_switched_off(stack: Stack) -> None:
     async def untold() -> bool:
         return not await told()
 
-    off = {"name": "moesif", "config": {**config, "disable_transaction_id": True}}
-    created = await stack.admin.send("POST", "/routes/changing/plugins", off)
-    await everywhere(stack, untold)
-    on = {"config": {"disable_transaction_id": False}}
-    await stack.admin.send("PATCH", f"/plugins/{created['id']}", on)
-    await everywhere(stack, told)
-    await stack.admin.send("DELETE", f"/plugins/{created['id']}?wait=applied")
+    async with plugin(stack, disable_transaction_id=True) as id_:
+        await everywhere(stack, untold)
+        on = {"config": {"disable_transaction_id": False}}
+        await stack.admin.send("PATCH", f"/plugins/{id_}", on)
+        await everywhere(stack, told)
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -108,22 +118,14 @@ async def test_the_company_is_the_consumers_tag(stack: Stack, sides: Sides, side
     key, path = await stack.new_key(metadata={"team": "payments"}), a_path("/changing")
     tags = {"tags": ["gold", "company:acme"]}
     await stack.admin.send("PATCH", f"/consumers/{key.consumer_id}", tags)
-    config = {
-        "application_id": "tests",
-        "api_endpoint": stack.collector.url,
-        "batch_max_wait": 100,
-        "user_id_from": "metadata:team",
-        "company_id_from": "tags:company:",
-    }
-    plugin = {"name": "moesif", "config": config}
-    created = await stack.admin.send("POST", "/routes/changing/plugins?wait=applied", plugin)
-    answer, _ = await ask_once(sides, side, path, key.header)
-    assert answer.status == 200
-    event = await event_of(stack, path)
+    config = {"user_id_from": "metadata:team", "company_id_from": "tags:company:"}
+    async with plugin(stack, **config):
+        answer, _ = await ask_once(sides, side, path, key.header)
+        assert answer.status == 200
+        event = await event_of(stack, path)
     assert (event["user_id"], event["company_id"]) == ("payments", "acme")
     assert event["metadata"]["consumer"]["username"] == key.username
     assert event["session_token"] == key.id
-    await stack.admin.send("DELETE", f"/plugins/{created['id']}?wait=applied")
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -131,18 +133,10 @@ async def test_a_token_that_is_not_logged_names_the_company(
     stack: Stack, sides: Sides, side: str
 ) -> None:
     key, path = await stack.new_key(), a_path("/changing")
-    config = {
-        "application_id": "tests",
-        "api_endpoint": stack.collector.url,
-        "batch_max_wait": 100,
-        "authorization_company_id_field": "org.id",
-    }
-    plugin = {"name": "moesif", "config": config}
-    created = await stack.admin.send("POST", "/routes/changing/plugins?wait=applied", plugin)
     claims = base64.urlsafe_b64encode(json.dumps({"sub": "u", "org": {"id": "o-1"}}).encode())
     token = f"authorization: Bearer e30.{claims.decode().rstrip('=')}.c2ln"
-    await ask_once(sides, side, path, key.header, token)
-    event = await event_of(stack, path)
+    async with plugin(stack, authorization_company_id_field="org.id"):
+        await ask_once(sides, side, path, key.header, token)
+        event = await event_of(stack, path)
     assert (event["user_id"], event["company_id"]) == (key.username, "o-1")
     assert "authorization" not in event["request"]["headers"]
-    await stack.admin.send("DELETE", f"/plugins/{created['id']}?wait=applied")
