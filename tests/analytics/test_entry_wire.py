@@ -7,7 +7,7 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.record import AccessRecord
+from analytics.record import AccessRecord, Verdict
 from bench.analytics.entries import entry as rich
 from bench.traffic import callers
 from tests.examples import examples
@@ -123,21 +123,55 @@ def test_any_time_is_read_alike(field: int) -> None:
         ORACLE.read(b"\x0a" + number(len(content)) + content)
 
 
-def test_parts_that_come_twice_are_one() -> None:
-    parts = [
-        entry(
-            common={"route_name": "a", "upstream_cluster": "b"} | said(username="jane"),
-            request={"request_headers": {"x-a": "1", "x-b": "1"}},
-        ),
-        entry(common={"route_name": "c"} | JWT, request={"request_headers": {"x-b": "2"}}),
+def in_parts(*parts: dict[str, Any]) -> bytes:
+    """Return an entry that comes in parts; times are in the first one only."""
+    once = {"start_time": None, "duration": None}
+    first, *others = parts
+    built = [
+        entry(**first),
+        *(entry(**{**each, "common": once | each["common"]}) for each in others),
     ]
-    record = ORACLE.read(b"".join(part.SerializeToString() for part in parts))
+    return b"".join(each.SerializeToString() for each in built)
+
+
+def test_parts_that_come_twice_are_one() -> None:
+    oracle = Oracle()
+    record = oracle.read(
+        in_parts(
+            {
+                "common": {"route_name": "a", "upstream_cluster": "b"} | said(username="jane"),
+                "request": {"request_headers": {"x-a": "1", "x-b": "1"}},
+            },
+            {"common": {"route_name": "c"} | JWT, "request": {"request_headers": {"x-b": "2"}}},
+        )
+    )
 
     assert isinstance(record, AccessRecord)
     assert (record.route, record.upstream_cluster) == ("c", "b")
     assert record.verdict is not None
     assert record.jwt_payloads is not None
     assert [record.request_headers[name] for name in ("x-a", "x-b")] == ["1", "2"]
+    assert oracle.protobuf.asked == 0
+
+
+def test_of_two_verdicts_the_last_counts() -> None:
+    oracle = Oracle()
+    two = (said(route="a", service="b", username="jane"), said(consumer_id="c"))
+    record = oracle.read(in_parts(*({"common": each} for each in two)))
+
+    assert isinstance(record, AccessRecord)
+    assert (record.route, record.service) == (None, None)
+    assert record.verdict == Verdict(consumer_id="c")
+    assert oracle.protobuf.asked == 0
+
+
+def test_damage_in_one_of_two_payloads_is_seen() -> None:
+    sound = in_parts({"common": JWT}, {"common": JWT})
+    first, last = sound.index(b"sub"), sound.rindex(b"sub")
+
+    assert isinstance(ORACLE.read(sound), AccessRecord)
+    for at in (first, last):
+        assert ORACLE.read(sound[:at] + b"\xff\xff\xff" + sound[at + 3 :]) == MALFORMED
 
 
 def test_a_time_in_two_parts_is_one() -> None:
