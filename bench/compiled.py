@@ -10,6 +10,7 @@ from bench.processes import ROOT
 
 COMPILED = ROOT / "build" / "compiled"
 _ENGINE = "authsvc/extauthz/fastlane"
+_PACKAGES = ("authsvc", "analytics")  # of which parts are compiled
 
 
 def compiled_packages(folder: Path = COMPILED) -> tuple[Path | None, str]:
@@ -24,7 +25,7 @@ def compiled_packages(folder: Path = COMPILED) -> tuple[Path | None, str]:
 
 
 def _sources(folder: Path) -> list[Path]:
-    return sorted((folder / "authsvc").rglob("*.py"))
+    return [path for package in _PACKAGES for path in sorted((folder / package).rglob("*.py"))]
 
 
 def _differs(path: Path, folder: Path) -> bool:

@@ -30,6 +30,16 @@ def test_where_there_is_none_it_says_how_to_make_one(tmp_path: Path) -> None:
     assert "make compiled" in reason
 
 
+def test_one_of_other_analytics_is_not_taken(tmp_path: Path) -> None:
+    folder = built(tmp_path, name="frames.py", text=(ROOT / ENGINE / "frames.py").read_text())
+    (folder / "analytics").mkdir()
+    (folder / "analytics" / "wire.py").write_text("pass\n")
+    packages, reason = compiled_packages(folder)
+
+    assert packages is None
+    assert "wire.py" in reason
+
+
 def test_one_of_other_sources_is_not_taken(tmp_path: Path) -> None:
     for number, name in enumerate(["frames.py", "gone.py"]):
         folder = built(tmp_path / str(number), name=name, text="pass\n")

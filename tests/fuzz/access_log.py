@@ -67,7 +67,9 @@ def main() -> None:
             sys.exit(subprocess.call([*again, "--seconds", str(options.seconds)]))
     for number, seed in enumerate(seeds()):
         (Path(options.corpus) / f"seed-{number}").write_bytes(seed)
-    arguments = (f"-max_total_time={options.seconds}", "-max_len=2048", "-timeout=20")
+    # Inputs of any length from the first one on: short ones change nothing.
+    limits = ("-max_len=2048", "-len_control=0", "-timeout=20")
+    arguments = (f"-max_total_time={options.seconds}", *limits)
     artifacts = f"-artifact_prefix={tempfile.gettempdir()}/fuzz-access-log-"
     atheris.Setup([sys.argv[0], *arguments, artifacts, options.corpus], one)
     atheris.Fuzz()  # ends the process: nothing after it is done
