@@ -216,7 +216,7 @@ class MemoryTable(Generic[E]):
         expired = {row.id: row for row in found if row is not None and self._is_expired(row)}
         for row in expired.values():
             self._remove(row)
-        return [written(self.kind, row) for row in expired.values()]
+        return [written(self.kind, expired[id_]) for id_ in sorted(expired)]
 
     def _is_expired(self, row: E) -> bool:
         expires_at: int | None = getattr(row, "expires_at", None)

@@ -1,6 +1,7 @@
 """One kind of entity on Postgres."""
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 from authsvc.entities import Entity, StoredCredential
@@ -176,7 +177,7 @@ class PostgresEntityStore(Generic[E]):
             await refuse_removed_keys(lease, entity)
 
     async def _purge_expired(self, lease: Lease, entity: E) -> list[Written]:
-        """Remove expired rows that would stand in the way of this entity."""
+        """Remove expired rows that would stand in the way of this entity; in order of their ids."""
         if not self._kind.expires:
             return []
         where = Conditions()
@@ -187,7 +188,7 @@ class PostgresEntityStore(Generic[E]):
             for name in names
         )
         where.require(f"({' OR '.join(same)})")
-        return await self._remove(lease, where)
+        return sorted(await self._remove(lease, where), key=attrgetter("entity_id"))
 
     def _living(self, wanted: Mapping[str, object]) -> Conditions:
         where = Conditions()

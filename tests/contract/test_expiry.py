@@ -159,3 +159,15 @@ async def test_what_never_ends_is_never_purged(stores: Stores) -> None:
     await stores.consumers.insert(a_consumer(1))
     assert await stores.consumers.purge(before=10**10, limit=9) == 0
     assert await stores.consumers.get(an_id(1)) is not None
+
+
+async def test_what_stood_in_the_way_is_told_in_the_order_of_its_ids(
+    stores_with_one: Stores, clock: Clock
+) -> None:
+    await stores_with_one.credentials.insert(a_credential(13, of=2, expires_at=SOON))
+    head = await stores_with_one.changes.head()
+    clock.now = SOON
+    # It has the id of one, and the key of the other.
+    await stores_with_one.credentials.insert(a_credential(13, of=1, digest=a_digest("key-10")))
+    told = (await stores_with_one.changes.since(head)).changes
+    assert [change.entity_id for change in told] == [an_id(10), an_id(13), an_id(13)]
