@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from authsvc.extauthz.header_shapes import HeaderShapes
 from authsvc.extauthz.pb.extauthz_pb2 import CheckRequest
+from tests.examples import examples
 from tests.fakes.wire_messages import (
     Field,
     Message,
@@ -99,7 +100,7 @@ def test_of_what_protobuf_writes_the_same_is_read(payload: bytes) -> None:
     read(WIRE, payload)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(150))
 @given(
     requests.map(CheckRequest.SerializeToString),
     st.lists(
@@ -118,7 +119,7 @@ def test_of_what_is_broken_the_same_is_read(
     read(a_wire(), payload)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(250))
 @given(st.booleans(), st.lists(changes, max_size=3))
 def test_however_a_message_is_written_the_same_is_read(
     raw: bool, changed: list[tuple[int, int, int, object]]

@@ -22,6 +22,7 @@ from authsvc.metrics import NullMetrics
 from authsvc.policy import KeyAuthConfig, PolicyBook
 from authsvc.resolver import NotInMemoryError
 from authsvc.store import KnownConsumer
+from tests.examples import examples
 from tests.fakes.check_requests import check_request
 from tests.fakes.entities import a_consumer
 
@@ -126,7 +127,7 @@ def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
         runner.run(stack.aclose())
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(60))
 @given(payload=payloads)
 def test_both_faces_give_the_same_answer(ask: Ask, payload: bytes) -> None:
     theirs, ours = ask(payload)
