@@ -137,7 +137,11 @@ class CredentialCache:
     def hold(self, digest: bytes) -> "Held | None":
         """Return the identity behind a blind index, to see later whether it still is."""
         identity = self.find(digest)
-        return None if identity is None else Held(self, digest, identity)
+        if identity is None:
+            return None
+        ours = self._of_consumer.get(identity.owner.consumer.id)
+        # The one that is kept already, if it is at hand: one more would be 80 bytes.
+        return Held(self, ours if isinstance(ours, bytes) and ours == digest else digest, identity)
 
     def is_unknown(self, digest: bytes) -> bool:
         """Tell whether it is remembered that nobody has this blind index."""
