@@ -54,6 +54,10 @@ class BatchSender:
         self._is_failing = False
         self._rate = SendRate()
 
+    def rename(self, name: str) -> None:
+        """Go by another name in logs."""
+        self._log = _log.bind(plugin=name)
+
     def hurry(self) -> None:
         """Try again at once: something changed that may help."""
         self._hurry.set()

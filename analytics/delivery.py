@@ -118,6 +118,13 @@ class Delivery:
             self.queue.adjust(settings.limits)
             self._sender.hurry()
 
+    def rename(self, name: str) -> None:
+        """Go by another name from now on, in logs, metrics and dead letters."""
+        if name != self._name:
+            self._metrics.delivery(self._name, None)
+            self._name, self._log = name, _log.bind(plugin=name)
+            self._sender.rename(name)
+
     def tidy(self) -> None:
         """Do what is to be done now and then: each second is fine."""
         if self._is_over:

@@ -66,6 +66,7 @@ class Destinations:
         for application_id, scope in wanted.items():
             settings = _settings(scope.config)
             if application_id in self._deliveries:
+                self._deliveries[application_id].rename(scope.label)
                 self._deliveries[application_id].adjust(settings)
             else:
                 self._deliveries[application_id] = self._start(

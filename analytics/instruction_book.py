@@ -1,7 +1,7 @@
 """What Moesif wants, for all application ids that are configured: one follower for each."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -87,6 +87,7 @@ class InstructionBook:
                 wanted.setdefault(_key(scope.config), []).append(scope)
         for gone in self._followers.keys() - wanted.keys():
             self._stop(gone)
+        self._rename({key: sharing[0].label for key, sharing in wanted.items()})
         for key, sharing in wanted.items():
             settings = self._settings(sharing)
             if key in self._followers:
@@ -107,6 +108,18 @@ class InstructionBook:
         follower = self._followers.get((target.application_id, target.endpoint))
         if follower is not None:
             follower.notice(tag)
+
+    def _rename(self, labels: Mapping[_Key, str]) -> None:
+        """Call followers by the broadest of the plugins that they are for now."""
+        moved = {
+            follower: labels[key]
+            for key, follower in self._followers.items()
+            if follower.name != labels[key]
+        }
+        for follower in moved:  # all before any: one may get the name that another had
+            self._metrics.following(follower.name, None)
+        for follower, label in moved.items():
+            follower.rename(label)
 
     def _settings(self, sharing: list[ScopedConfig]) -> FollowSettings:
         """Return how to follow for scopes that share an application id; the broadest is first."""

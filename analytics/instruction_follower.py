@@ -56,7 +56,12 @@ class FollowSettings:
 
 
 class InstructionFollower:
-    """What one application id's plugin goes by, and the task that keeps it up to date."""
+    """What one application id's plugin goes by, and the task that keeps it up to date.
+
+    Attributes:
+        current: What is in force now.
+        name: What the plugin is called in logs and metrics.
+    """
 
     def __init__(
         self,
@@ -96,7 +101,7 @@ class InstructionFollower:
         self._wait = wait
         self._monotonic = monotonic
         self._clock = clock
-        self._plugin = name
+        self.name = name
         self._log = _log.bind(plugin=name)
         target = settings.target
         self._name = target.application_id.digest(target.endpoint)
@@ -120,6 +125,11 @@ class InstructionFollower:
             self._settings = settings
             self._hurry.set()
 
+    def rename(self, name: str) -> None:
+        """Go by another name from now on; the metrics are told of it at once."""
+        self.name, self._log = name, _log.bind(plugin=name)
+        self._report()
+
     def notice(self, tag: str) -> None:
         """Take note of the tag of a configuration: if it is a new one, ask for it soon."""
         held = self._held.get(DocumentKind.CONFIG)
@@ -132,7 +142,7 @@ class InstructionFollower:
         if self._task is not None and not self._is_over:
             self._is_over = True
             self._task.cancel()
-            self._metrics.following(self._plugin, None)
+            self._metrics.following(self.name, None)
 
     async def stop(self) -> None:
         """End."""
@@ -241,7 +251,7 @@ class InstructionFollower:
     def _report(self) -> None:
         current, enforces = self.current, self._settings.wants_rules
         self._metrics.following(
-            self._plugin,
+            self.name,
             FollowStatus(
                 documents=dict(self._status),
                 rules=current.rulebook.sizes if enforces else None,

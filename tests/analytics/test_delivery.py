@@ -1,12 +1,17 @@
 """Delivery against a real collector over HTTP; only the waiting is shortened."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from analytics.dead_letters import DeadLetterFile
+from analytics.disk_thread import DiskThread
 from analytics.encoding import encode_event
 from analytics.metrics import DropReason, PostOutcome
+from analytics.shelf import Shelf
 from tests.deadline import eventually
 from tests.fakes.collector import Answer, Collector, Hang, Reply
 from tests.fakes.delivery_scene import scene
@@ -160,6 +165,22 @@ async def test_other_settings_are_tried_at_once() -> None:
         it.delivery.adjust(other)
         await it.delivered(10)
         assert len(repaired.events) == 10
+
+
+async def test_another_name_holds_in_metrics_logs_and_dead_letters(tmp_path: Path) -> None:
+    dead_letters = DeadLetterFile(tmp_path / "dead.ndjson")
+    thread = DiskThread("test")
+    async with scene(400, shelf=Shelf(thread=thread, dead_letters=dead_letters)) as it:
+        it.delivery.tidy()
+        assert it.metrics.deliveries.keys() == {"global"}
+        it.delivery.rename("route r")
+        it.delivery.tidy()
+        assert it.metrics.deliveries.keys() == {"route r"}
+        with capture_logs() as logs:
+            it.offer(1)
+            await eventually(lambda: it.metrics.dead_letters, "a dead letter")
+    assert {log["plugin"] for log in logs} == {"route r"}
+    assert b'"plugin":"route r"' in (tmp_path / "dead.ndjson").read_bytes()
 
 
 async def test_stopping_sends_what_is_queued() -> None:

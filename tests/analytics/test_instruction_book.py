@@ -90,6 +90,20 @@ async def test_what_takes_its_place_under_its_name_is_told_after_its_end() -> No
     assert [status is None for status in told] == [False, False, True, False, False, True]
 
 
+async def test_it_goes_by_the_name_of_the_broadest_plugin_that_there_is_now() -> None:
+    source, metrics = ScriptedSource(config=[good({}), good({})]), CountingInstructions()
+    async with InstructionBook(source=source, metrics=metrics) as opened:
+        opened.configure([scope(), scope("B", route="r")])
+        await eventually(
+            lambda: all(len(metrics.statuses[name]) == 2 for name in ("global", "route r")),
+            "both to be followed",
+        )
+        opened.configure([scope(route="r"), scope("B")])  # each gets the name that the other had
+        for told in metrics.statuses.values():
+            assert [status is None for status in told] == [False, False, True, False]
+    assert len(source.asked) == 2
+
+
 @pytest.mark.parametrize("wants", [True, False])
 async def test_leaving_ends_all_questions(wants: bool) -> None:
     source = ScriptedSource()

@@ -338,3 +338,15 @@ async def test_what_moesif_does_not_want_is_left_out_and_the_rest_has_a_weight(
     assert set(weights[1:]) == {(None, 4)}
     assert metrics.skips[SkipReason.SAMPLED_USER] == 2
     assert metrics.skips[SkipReason.SAMPLED_GLOBAL] + len(weights) - 1 == 200
+
+
+async def test_a_delivery_goes_by_the_broadest_plugin_that_there_is_now(
+    metrics: CountingMetrics,
+) -> None:
+    async with Collector() as collector, pipeline(metrics) as it:
+        it.configure([scoped(collector, "r")], credential_names=[])
+        await eventually(lambda: metrics.deliveries, "a look at the delivery")
+        assert metrics.deliveries.keys() == {"route r"}
+        it.configure([scoped(collector), scoped(collector, "r")], credential_names=[])
+        await eventually(lambda: metrics.deliveries, "another look")
+        assert metrics.deliveries.keys() == {"global"}
