@@ -61,7 +61,8 @@ class Wishes:
                 if name in self._names:
                     if size > SHORT or name in found or name in self._tokens:
                         return None
-                    found[name] = payload[value + TAG_AND_LENGTH : at]
+                    # Compiled, a slice that ends before it begins is an error: where no value is.
+                    found[name] = payload[min(value + TAG_AND_LENGTH, at) : at]
         return _wish(found.get(_ACCEPT, b""), found.get(_CONTENT_TYPE, b""), found.get(_REQUEST_ID))
 
 
