@@ -15,7 +15,7 @@ def decode(data: bytes) -> bytes:
     parts: list[bytes] = []
     for byte in data:
         step = node << 8 | byte
-        text = texts[step]
+        text = texts.get(step)
         if text is None:
             text = learn(step)
             if text is None:

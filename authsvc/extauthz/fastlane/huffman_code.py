@@ -89,9 +89,9 @@ _FOLLOWING, _EMITTED = _steps()
 
 # By ``node << 8 | byte``: the next node.
 NEXT: Final = _by_byte(_FOLLOWING)
-# The same, for what ends on the way, up to two bytes; None: ``learn`` it. Strings need a few of
-# these, and all together would take more than a megabyte.
-TEXTS: Final[list[bytes | None]] = [None] * len(NEXT)
+# The same, for what ends on the way, up to two bytes; what is not there is to ``learn``. Strings
+# need a few of these, and all together would take some megabytes.
+TEXTS: Final[dict[int, bytes]] = {}
 # By node: whether a string may end there.
 MAY_END: Final = _ends()
 
