@@ -12,12 +12,19 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = (
+    "tests/analytics/bodies/test_pipeline_bodies.py",
+    "tests/analytics/test_event.py",
+    "tests/analytics/test_masking.py",
+    "tests/analytics/test_pipeline.py",
+    "tests/analytics/test_transaction.py",
     "tests/analytics/test_codec.py",
     "tests/analytics/test_entry_wire.py",
     "tests/analytics/test_known_pieces.py",
     "tests/analytics/test_wire.py",
     "tests/authsvc/extauthz",
+    "tests/bench/test_analytics_agreement.py",
     "tests/conformance/test_kong_access_decision.py",
+    "tests/conformance/test_moesif.py",
     "tests/fuzz",
 )
 

@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from bench.analytics.agreement import compare_events
 from bench.analytics.measurement import (
@@ -16,6 +17,7 @@ from bench.analytics.measurement import (
 )
 from bench.analytics.plugin import APPLICATION_IDS, BATCH_SIZE
 from bench.analytics.report import save, show
+from bench.compiled import COMPILED, compiled_packages
 from bench.processes import started
 
 
@@ -24,10 +26,14 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="3 rounds of 2 s: under a minute")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each contender and round")
+    parser.add_argument("--compiled", type=Path, default=COMPILED, help="where that build is")
     options = parser.parse_args()
+    compiled, reason = compiled_packages(options.compiled)
+    if compiled is None:
+        sys.stdout.write(f"Without the compiled contender: {reason}\n")
     plan = Plan(3, 2.0, waiting=20_000) if options.short else Plan(options.rounds, options.seconds)
     with started("collector", "bench.analytics.collector") as collector:
-        with running(collector) as servers:
+        with running(collector, compiled=compiled) as servers:
             for name, server in servers.items():
                 feed(server, name, collector=collector, entries=BATCH_SIZE, streams=1)
             compare_events(
@@ -35,7 +41,7 @@ def main() -> None:
                 collector=collector,
             )
             runs = measure(servers, plan, collector=collector)
-        grown = weigh_waiting(plan, collector=collector)
+        grown = weigh_waiting(plan, collector=collector, compiled=compiled)
     summaries = {key: summarize(seen) for key, seen in runs.items()}
     show(summaries, grown, names=CONTENDERS, reference="plain")
     saved = save(runs, summaries, grown, plan)

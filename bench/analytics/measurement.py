@@ -1,22 +1,24 @@
-"""Runs both contenders side by side, in rounds, so that a busy machine disturbs both alike."""
+"""Runs all contenders side by side, in rounds, so that a busy machine disturbs all alike."""
 
 import statistics
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
 from bench.analytics.feed import Run
 from bench.analytics.plugin import APPLICATION_IDS
-from bench.processes import Server, resident_bytes, started
+from bench.processes import Command, Server, resident_bytes, started_together
 
 CONTENDERS = {
     "plain": "json_format + json + gzip",
     "tollkeeper": "tollkeeper",
+    "compiled": "tollkeeper, compiled",
 }
 BUFFERS = {"16 KiB": 16 * 1024, "1 MiB": 1024 * 1024}  # Envoy's default, and ours
 
@@ -45,15 +47,22 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def running(collector: Server) -> Iterator[dict[str, Server]]:
-    """Run both contenders; yield them by name."""
-    with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(
-                started(title, f"bench.analytics.{name}", str(collector.port))
-            )
-            for name, title in CONTENDERS.items()
-        }
+def running(collector: Server, *, compiled: Path | None) -> Iterator[dict[str, Server]]:
+    """Run the contenders; yield them by name.
+
+    Args:
+        collector: Where they deliver to.
+        compiled: Where the compiled build is; None: there is none, and it is left out.
+    """
+    port = str(collector.port)
+    commands = {
+        "plain": Command("bench.analytics.plain", (port,)),
+        "tollkeeper": Command("bench.analytics.tollkeeper", (port, "tollkeeper")),
+    }
+    if compiled is not None:
+        commands["compiled"] = Command("bench.analytics.tollkeeper", (port, "compiled"), compiled)
+    with started_together(commands) as servers:
+        yield servers
 
 
 def feed(server: Server, name: str, *, collector: Server, **limits: float) -> Run:
@@ -127,14 +136,14 @@ def summarize(runs: Sequence[Run]) -> Summary:
     )
 
 
-def weigh_waiting(plan: Plan, *, collector: Server) -> dict[str, float]:
+def weigh_waiting(plan: Plan, *, collector: Server, compiled: Path | None) -> dict[str, float]:
     """Return the MB by which each contender grows for 100,000 events that wait for the collector.
 
     In fresh processes that are warm: what is remembered of entries is not what waits.
     """
     tell(collector, "closed")
     grown = {}
-    with running(collector) as servers:
+    with running(collector, compiled=compiled) as servers:
         for name, server in servers.items():
             feed(server, name, collector=collector, entries=_WARM_UP, wait=0.0)
             before = resident_bytes(server.pid)

@@ -1,7 +1,8 @@
-"""What both contenders are configured with, each with an application id of its own."""
+"""What all contenders are configured with, each with an application id of its own."""
 
 APPLICATION_IDS = {
     "tollkeeper": "bench-application-of-tollkeeper",
+    "compiled": "bench-application-of-tollkeeper-compiled",
     "plain": "bench-application-of-the-plain-one",
 }
 BATCH_SIZE = 1000  # events

@@ -1,6 +1,7 @@
 """Tollkeeper's access log face, pipeline and delivery, with a configured moesif plugin.
 
-Every batch goes to disk as well, as in the product.
+Every batch goes to disk as well, as in the product.  Arguments: the collector's port, and which
+contender this is.
 """
 
 import sys
@@ -27,7 +28,7 @@ _LIMITS = SpoolLimits(size=2**30, age=3600.0)
 async def serve() -> None:
     """Serve until standard input ends."""
     metrics = Telemetry.of_child("bench").counting(AnalyticsCounters)
-    config = configuration(APPLICATION_IDS["tollkeeper"], collector_port=int(sys.argv[1]))
+    config = configuration(APPLICATION_IDS[sys.argv[2]], collector_port=int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as directory:
         shelves = Shelves(Path(directory), key=bytes(32), limits=_LIMITS)
         async with (

@@ -52,3 +52,20 @@ def test_the_memory_is_bounded() -> None:
     for _ in range(9):
         ids.choose(record(request_id=str(uuid.uuid4())))
     assert ids.choose(record(request_id=ONE)) != ONE
+
+
+NOT_A_UUID = {
+    "a blank in it": "b8e1c1c2-1111-4a2b-9c3d-0000000000 1",
+    "a hyphen too many": "b8e1c1c2-1111-4a2b-9c3d-00000000-001",
+    "a hyphen elsewhere": "b8e1c1c21-111-4a2b-9c3d-000000000001",
+    "other digits": "b8e1c1c2-1111-4a2b-9c3d-00000000000\u0661",
+    "no digit": "b8e1c1c2-1111-4a2b-9c3d-00000000000g",
+    "a brace": "{8e1c1c2-1111-4a2b-9c3d-00000000000}",
+}
+
+
+@pytest.mark.parametrize("request_id", NOT_A_UUID.values(), ids=NOT_A_UUID)
+def test_what_only_looks_like_a_uuid_is_none(request_id: str) -> None:
+    chosen = TransactionIds().choose(record(request_id=request_id))
+    assert chosen != request_id
+    assert str(uuid.UUID(chosen)) == chosen
