@@ -67,7 +67,7 @@ def recipe_for(book: PolicyBook, route: str | None, service: str | None) -> Reci
     # The first name comes before all other names, and its header before all other places.
     names = header_names(config.key_names[0])
     tokens = () if wanted.read_token is None else wanted.token_headers
-    refusals = config.anonymous is None and not set(names).intersection(tokens)
+    refusals = config.anonymous is None
     return Recipe(
         policy=policy,
         telling=(*names, TRANSACTION_ID),

@@ -274,10 +274,23 @@ def test_under_another_policy_a_refusal_is_prepared_anew(prepared: World) -> Non
     prepared.authenticator.policies = book(KeyAuthConfig(realm="another"))
     assert prepared.prepared.find(asked_with(b"bad").SerializeToString()) is Unready.STRANGER
 
+    assert not prepared.prepared._refusals._formats
+
     found = prepared.refused(asked_with(b"bad"))
 
     assert found is not None
     assert found.reply == prepared.whole_way(asked_with(b"bad"))
+
+
+def test_what_looks_like_a_place_is_none() -> None:
+    world = World(KeyAuthConfig(realm="100% %(host)b"))
+    asked = asked_with(b"bad")
+    asked.attributes.context_extensions["route"] = "100% %(host)b"
+
+    found = world.refused(asked)
+
+    assert found is not None
+    assert found.reply == world.whole_way(asked)
 
 
 @pytest.fixture
