@@ -14,7 +14,8 @@ from typing import Final
 from authsvc.extauthz.fastlane import faults, frames
 from authsvc.extauthz.fastlane.control import Control
 from authsvc.extauthz.fastlane.faults import ConnectionFault, StreamFault
-from authsvc.extauthz.fastlane.frame_reader import FrameReader, without_padding
+from authsvc.extauthz.fastlane.frame_reader import FrameReader
+from authsvc.extauthz.fastlane.frame_taker import FrameTaker
 from authsvc.extauthz.fastlane.head import Head, HeadReader
 from authsvc.extauthz.fastlane.inflow import Inflow
 from authsvc.extauthz.fastlane.lifetime import Lifetime
@@ -22,7 +23,6 @@ from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.numbers import StreamNumbers
 from authsvc.extauthz.fastlane.open_requests import OpenRequests
 from authsvc.extauthz.fastlane.outbox import Outbox
-from authsvc.extauthz.fastlane.static_table import Field
 from authsvc.extauthz.fastlane.stream import Requests, Stream
 
 _FRAMING: Final = 5  # bytes in front of each gRPC message
@@ -57,16 +57,16 @@ class Connection:
             lifetime=self._lifetime,
             largest=self._largest,
         )
-        self._takers = {
-            frames.HEADERS: self._take_headers,
-            frames.DATA: self._take_data,
-            frames.PRIORITY: self._take_priority,
-            frames.RST_STREAM: self._take_rst_stream,
-            frames.SETTINGS: self._take_settings,
-            frames.PING: self._take_ping,
-            # GOAWAY is among the rest: what the peer has asked is answered, then it closes.
-            frames.WINDOW_UPDATE: self._take_window_update,
-        }
+        self._frames = FrameTaker(
+            self._streams,
+            heads=self._heads,
+            numbers=self._numbers,
+            outbox=self.outbox,
+            inflow=self._inflow,
+            control=self._control,
+            requests=self._open,
+            most_streams=limits.streams,
+        )
 
     @property
     def is_ended(self) -> bool:
@@ -89,7 +89,7 @@ class Connection:
                 frame = self._reader.next()
                 if frame is None:
                     return
-                self._take(*frame)
+                self._frames.take(*frame)
         except ConnectionFault as fault:
             self.end(fault.code, fault.reason)
 
@@ -143,7 +143,7 @@ class Connection:
     def _take_usual(self) -> bool:
         """Take the frames that are next as long as they are those of usual requests.
 
-        What comes of them is what ``_take`` would make of them. A request that is answered at
+        What comes of them is what ``FrameTaker`` would make of them. A request that is answered at
         once, and whose body comes right behind its head, has no ``Stream``. Return whether the
         connection goes on.
         """
@@ -155,7 +155,7 @@ class Connection:
             if kind == frames.DATA and head is not None and stream_id == numbers.last:
                 if not self._take_body(stream_id, head, None, payload):
                     self._open.begin(stream_id, head)
-                    self._take(frames.DATA, frames.END_STREAM, stream_id, payload)
+                    self._frames.take(frames.DATA, frames.END_STREAM, stream_id, payload)
                 head = None
                 continue
             if head is not None:
@@ -170,7 +170,7 @@ class Connection:
                     and stream.is_fresh
                     and self._take_body(stream_id, stream.head, stream, payload)
                 ):
-                    self._take(frames.DATA, frames.END_STREAM, stream_id, payload)
+                    self._frames.take(frames.DATA, frames.END_STREAM, stream_id, payload)
             else:
                 break
         return not self._is_ended
@@ -180,13 +180,13 @@ class Connection:
         numbers = self._numbers
         is_next = stream_id == (numbers.last + 2 if numbers.last else 1)
         if not is_next or numbers.are_refused or len(self._streams) >= self._most_streams:
-            self._take(frames.HEADERS, frames.END_HEADERS, stream_id, block)
+            self._frames.take(frames.HEADERS, frames.END_HEADERS, stream_id, block)
             return None
         try:
             head = self._heads.read(block)
         except StreamFault as fault:
             numbers.last = stream_id
-            self._reset(stream_id, fault.code)
+            self._frames.reset(stream_id, fault.code)
             return None
         numbers.last = stream_id
         return head
@@ -212,113 +212,3 @@ class Connection:
             stream = stream or self._open.add(stream_id, head)
             self._open.answer_later(stream, size, answer)
         return True
-
-    def _reset(self, stream_id: int, code: int) -> None:
-        """End a request for what the peer did wrong."""
-        self._open.fail(stream_id, code)
-        # To provoke resets is as good as to send them: either opens more than is allowed.
-        self._control.count_reset()
-
-    def _take(self, kind: int, flags: int, stream_id: int, payload: bytes) -> None:
-        taker = self._takers.get(kind)
-        if taker is None:
-            self._control.count_frame()
-            return
-        try:
-            taker(flags, stream_id, payload)
-        except StreamFault as fault:
-            self._reset(stream_id, fault.code)
-
-    def _take_headers(self, flags: int, stream_id: int, block: bytes) -> None:
-        is_last = bool(flags & frames.END_STREAM)
-        stream = self._streams.get(stream_id)
-        if stream is None and stream_id % 2 and self._numbers.is_new(stream_id):
-            self._take_head(stream_id, block, is_last=is_last)
-            return
-        fields = self._heads.decode(block)  # always: the table must stay the peer's
-        if stream_id % 2 == 0:
-            raise ConnectionFault(faults.PROTOCOL_ERROR, "a request with a number of ours")
-        if stream is not None:
-            self._take_trailers(stream, fields, is_last=is_last)
-        elif stream_id <= self._numbers.refused_after:  # else GOAWAY has said so
-            self._numbers.refuse_late(stream_id)
-
-    def _take_head(self, stream_id: int, block: bytes, *, is_last: bool) -> None:
-        if len(self._streams) >= self._most_streams:
-            self._heads.decode(block)
-            self._numbers.use(stream_id)
-            raise StreamFault(faults.REFUSED_STREAM, "too many requests at once")
-        try:
-            head = self._heads.read(block)
-        except StreamFault:
-            self._numbers.use(stream_id)
-            raise
-        self._numbers.use(stream_id)
-        self._open.complete(self._open.begin(stream_id, head, is_whole=is_last))
-
-    def _take_trailers(self, stream: Stream, fields: list[Field], *, is_last: bool) -> None:
-        if stream.is_whole:
-            raise StreamFault(faults.STREAM_CLOSED, "headers after the end of a request")
-        if not is_last:
-            raise StreamFault(faults.PROTOCOL_ERROR, "trailers that do not end a request")
-        self._heads.check_trailers(fields)
-        stream.is_whole = True
-        self._open.complete(stream)
-
-    def _take_data(self, flags: int, stream_id: int, payload: bytes) -> None:
-        size = len(payload)
-        self._inflow.take(size)
-        stream = self._streams.get(stream_id)
-        if stream is None:
-            self._open.return_room(size)
-            if stream_id <= self._numbers.refused_after:
-                self._numbers.refuse_idle(stream_id)
-                self._numbers.refuse_late(stream_id)
-            return
-        stream.held += size
-        stream.window -= size
-        if stream.is_whole:
-            raise StreamFault(faults.STREAM_CLOSED, "data after the end of a request")
-        if stream.window < 0:
-            raise StreamFault(faults.FLOW_CONTROL_ERROR, "more than the window")
-        stream.is_whole = bool(flags & frames.END_STREAM)
-        if flags & frames.PADDED:
-            payload = without_padding(flags, payload)
-            self._open.give_room(stream, size - len(payload))
-        if not payload and not stream.is_whole:
-            self._control.count_frame()
-        if stream.is_over:
-            self._open.drop_body(stream)
-            return
-        if payload:
-            self._open.take_part(stream, payload)
-        self._open.complete(stream)
-
-    def _take_priority(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        self._control.take_priority(stream_id, payload)
-
-    def _take_rst_stream(self, _flags: int, stream_id: int, _payload: bytes) -> None:
-        self._numbers.refuse_idle(stream_id)
-        self._control.count_reset()
-        stream = self._streams.get(stream_id)
-        if stream is not None:
-            self._open.forget(stream)
-
-    def _take_settings(self, flags: int, _stream_id: int, payload: bytes) -> None:
-        self._control.take_settings(flags, payload)
-        self._open.settle()
-
-    def _take_ping(self, flags: int, _stream_id: int, payload: bytes) -> None:
-        self._control.take_ping(flags, payload)
-
-    def _take_window_update(self, _flags: int, stream_id: int, payload: bytes) -> None:
-        increment = frames.read_number(payload) & frames.MAX_WINDOW
-        if stream_id == 0:
-            self.outbox.widen(increment)
-        else:
-            self._numbers.refuse_idle(stream_id)
-            stream = self._streams.get(stream_id)
-            if stream is None:
-                return
-            self.outbox.widen_stream(stream, increment)
-        self._open.settle()
