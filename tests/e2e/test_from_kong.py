@@ -176,7 +176,8 @@ async def test_the_guides_lines_take_keys_from_an_admin_api(
     blocks = re.findall(r"```\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     [loop] = [block for block in blocks if "jq -c '.data[]'" in block]
     [merge] = [block for block in blocks if "--slurpfile" in block]
-    lines = loop.replace("http://localhost:8001", stack.product.admin_url)
+    lines = loop.replace("http://kong.internal:8001", stack.product.admin_url)
+    assert "kong.internal" not in lines
     lines = lines.replace("size=1000", "size=2")  # so that there are pages
     lines += "\n".join(line for line in merge.splitlines() if not line.startswith("deck "))
     shell = await asyncio.create_subprocess_shell(lines, cwd=tmp_path)
