@@ -28,6 +28,7 @@ CAPACITY: Final = 32_768  # answers, of about 600 bytes each, beside what they s
 
 _MOST_TERMS: Final = 10_000
 _MOST_SHARED: Final = 1024
+_FEWEST_PARTS: Final = 3
 
 # As what the look-up counts that a refusal comes of.
 _LOOKUPS: Final[dict[DenyReason, Lookup | None]] = {
@@ -142,22 +143,22 @@ class PreparedAnswers:
         held = self._authenticator.hold(ApiKey(key))
         if held is None or held.identity is not identity:
             return
-        transaction_id = answer.metadata.get("transaction_id")
-        parts = [reply]
-        if not recipe.transaction_ids:
-            parts = _take_apart(reply, identity.owner.consumer.id, identity.credential_id)
-        elif isinstance(transaction_id, str):
-            parts = reply.split(transaction_id.encode())
+        parts = _take_apart(reply, identity.owner.consumer.id, identity.credential_id)
+        if recipe.transaction_ids:
+            transaction_id = answer.metadata.get("transaction_id")
+            parts = reply.split(transaction_id.encode()) if isinstance(transaction_id, str) else []
+            if len(parts) < _FEWEST_PARTS:
+                return
         kept = _Answer(held, self._share(parts))
         self._answers.put(terms.tags.of(key, _host(request)), kept)
 
-    def _share(self, parts: list[bytes]) -> tuple[bytes, ...]:
+    def _share(self, parts: list[bytes]) -> list[bytes]:
         """Return the parts, the longest of which is kept once for all answers that have it."""
         longest = max(parts, key=len)
         if len(self._shared) >= _MOST_SHARED:
             self._shared.clear()
         shared = self._shared.setdefault(longest, longest)
-        return tuple([shared if part is longest else part for part in parts])
+        return [shared if part is longest else part for part in parts]
 
     def _ready(self, terms: Terms, host: bytes, key: bytes) -> bytes | None:
         """Return the answer that allows a key, if it is ready."""
@@ -168,10 +169,10 @@ class PreparedAnswers:
         if identity.expires_at is not None and not self._authenticator.is_valid(identity):
             return None
         recipe = terms.recipe
-        between = b""
-        if recipe is not None and recipe.transaction_ids:
-            between = self._authenticator.annotator.new_transaction_id().encode()
-        return between.join(known.parts)
+        if recipe is None or not recipe.transaction_ids:
+            return b"".join((known.before, known.middle, known.after))
+        between = self._authenticator.annotator.new_transaction_id().encode()
+        return between.join((known.before, known.middle, known.after, *known.rest))
 
     def _look_up(self, terms: Terms, key: bytes) -> DenyReason | Unready:
         """Return why a key is refused, or why that is not known, or not so."""
@@ -241,13 +242,18 @@ class PreparedAnswers:
 
 
 class _Answer(Held):
-    """An answer, and who it was made for; between its parts stands the transaction id, if any."""
+    """An answer in three parts or more, and who it was made for.
 
-    __slots__ = ("parts",)
+    Between the parts stands the transaction id; without one there is no ``rest``. One by one they
+    take less memory than as a tuple, and there are very many answers.
+    """
 
-    def __init__(self, held: Held, parts: tuple[bytes, ...]) -> None:
+    __slots__ = ("after", "before", "middle", "rest")
+
+    def __init__(self, held: Held, parts: list[bytes]) -> None:
         super().__init__(held.cache, held.digest, held.identity)
-        self.parts = parts
+        self.before, self.middle, self.after = parts[0], parts[1], parts[2]
+        self.rest = tuple(parts[3:])
 
 
 def _take_apart(reply: bytes, consumer_id: str, credential_id: str) -> list[bytes]:
@@ -258,7 +264,7 @@ def _take_apart(reply: bytes, consumer_id: str, credential_id: str) -> list[byte
     """
     start = reply.find(credential_id.encode()) + len(credential_id)
     end = reply.find(consumer_id.encode(), start)
-    return [reply] if end < 0 else [reply[:start], reply[start:end], reply[end:]]
+    return [reply, b"", b""] if end < 0 else [reply[:start], reply[start:end], reply[end:]]
 
 
 def _is_malformed(key: ApiKey, recipe: Recipe | None) -> bool:
