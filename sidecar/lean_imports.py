@@ -2,7 +2,8 @@
 
 structlog imports rich where that is installed, and Pygments with it; our own lines are written by
 ``sidecar.logs``.  prometheus_client imports Python's HTTP servers and clients, for ways of handing
-metrics out that are not ours.  protobuf imports what it would do its work with if it had no C.
+metrics out that are not ours.  msgspec imports typing_extensions where that is installed, for the
+sake of Pythons older than ours.  protobuf imports what it would do its work with if it had no C.
 """
 
 import sys
@@ -13,6 +14,7 @@ from types import ModuleType
 
 # None: as where it is not installed, which the library is made for.
 _OF_STRUCTLOG = {"rich": None}
+_OF_MSGSPEC = {"typing_extensions": None}
 _OF_PROMETHEUS = (
     "http.server",
     "socketserver",
@@ -24,11 +26,12 @@ _OF_PROTOBUF = "google.protobuf.internal.python_message"
 
 
 def import_lean() -> None:
-    """Import the first two without that; who wants it later imports it as ever.
+    """Import the first three without that; who wants it later imports it as ever.
 
     To be called before anything imports them; afterwards it does nothing.
     """
     import_without("structlog", _OF_STRUCTLOG)
+    import_without("msgspec", _OF_MSGSPEC)
     import_without("prometheus_client", {name: _StandIn(name) for name in _OF_PROMETHEUS})
 
 

@@ -1,4 +1,4 @@
-"""structlog and prometheus_client without what nobody here uses, which can be had afterwards."""
+"""Libraries without what nobody here uses, which can be had afterwards."""
 
 import subprocess
 import sys
@@ -10,13 +10,14 @@ LEAN = """
 import sys
 from sidecar.lean_imports import import_lean
 import_lean()
-assert {"structlog", "prometheus_client"} <= set(sys.modules)
+assert {"structlog", "prometheus_client", "msgspec"} <= set(sys.modules)
 """
 LEFT_OUT = {
     "email.parser": "email.parser.Parser",
     "http.server": "http.server.HTTPServer",
     "pygments": "pygments.lexer.Lexer",
     "rich": "rich.console.Console",
+    "typing_extensions": "typing_extensions.deprecated",
     "urllib.request": "urllib.request.Request",
     "wsgiref.simple_server": "wsgiref.simple_server.WSGIServer",
 }
