@@ -86,10 +86,7 @@ class Masking:
         self._shown_lengths = Remembered(self._shown_length)
 
     def request_headers(self, headers: dict[str, str]) -> dict[str, str]:
-        """Return the headers of a request that may be shown, as they may be shown.
-
-        Where nothing is to be changed, these are the very ones that were given.
-        """
+        """Return the headers of a request that may be shown, as they may be shown."""
         return self._headers(headers, self._request_fates)
 
     def response_headers(self, headers: dict[str, str]) -> dict[str, str]:

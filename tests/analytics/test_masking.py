@@ -112,6 +112,29 @@ def test_configured_headers_are_removed() -> None:
     assert masks.response_headers({"set-cookie": "s", "x-secret": "1"}) == {"x-secret": "1"}
 
 
+# --- for any headers
+
+HEADER_NAMES = st.sampled_from(
+    ["accept", "x-secret", "X_Secret", "apikey", "api_key", "referer", "cookie", "x-other"]
+)
+HEADER_VALUES = st.sampled_from(["", "1", "/?apikey=kk", "https://u:p@h/", "a#token=kk", "a@b"])
+
+
+@given(st.lists(st.dictionaries(HEADER_NAMES, HEADER_VALUES), max_size=4))
+def test_each_header_is_shown_as_if_it_were_alone(sets: list[dict[str, str]]) -> None:
+    it = masking(request_header_masks=["x-secret"])
+    for headers in sets:
+        given = dict(headers)
+        expected: dict[str, str] = {}
+        for name, value in headers.items():
+            canonical = name.lower().replace("_", "-")
+            if canonical != "x-secret":
+                is_credential = canonical in USUAL_CREDENTIAL_NAMES
+                expected[name] = MASK if is_credential else it.url(value)
+        assert it.request_headers(headers) == expected
+        assert headers == given  # the caller's stay as they were
+
+
 # --- for any query
 
 SEPARATORS = st.sampled_from(["&", "&&", ";", "?", "#"])
