@@ -5,8 +5,9 @@ never is.  So nothing that happens to one request may end its rpc.
 """
 
 import time
-from collections.abc import Coroutine
-from typing import Any, Final
+from collections.abc import Awaitable
+from functools import partial
+from typing import Final
 
 import structlog
 
@@ -17,16 +18,16 @@ from authsvc.decision import AllowReason, Decision, Deny, DenyReason
 from authsvc.extauthz.codec import CodecError, decode
 from authsvc.extauthz.prepared import PreparedAnswers, Refusal, Unready
 from authsvc.extauthz.response_wire import encode
-from authsvc.extauthz.turns import Turns
+from authsvc.extauthz.turns import Postponed, Turns
 from authsvc.metrics import AuthMetrics, Lookup
 from authsvc.request import Request
 
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
 MAX_MESSAGE_LENGTH: Final = 4 * 1024 * 1024  # bytes; Envoy's default buffer fits four times
 
-# In one turn of the event loop. Each takes as long as five to ten answers that are ready, and who
-# gets these is not to wait for a flood. A refusal that is ready costs less than to let it wait.
-_STRANGERS_AT_ONCE: Final = 8
+# In one turn of the event loop. Each takes as long as two to ten answers that are ready, and who
+# gets these is not to wait for a flood.
+_STRANGERS_AT_ONCE: Final = 2
 _OF_STRANGERS: Final = (Unready.MISSING, Unready.STRANGER)
 
 _log = structlog.get_logger(__name__)
@@ -53,23 +54,26 @@ class Checks:
         """Return the CheckResponse to a CheckRequest, whatever happens; nothing is prepared."""
         return await self._ask(payload, time.perf_counter(), is_kept=False)
 
-    def answer(self, payload: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+    def answer(self, payload: bytes) -> bytes | Awaitable[bytes]:
         """Return what ``check`` returns, or what to await for it.
 
-        That is so where it takes the store, and where many ask at once with keys that are not in
-        memory: answers that are ready go first.
+        That is so where it takes the store, and where many ask at once with keys that are refused
+        or not in memory: who is let through goes first.
         """
         return self._answer(payload, time.perf_counter(), may_wait=True)
 
     def _answer(
         self, payload: bytes, started: float, *, may_wait: bool
-    ) -> bytes | Coroutine[Any, Any, bytes]:
+    ) -> bytes | Awaitable[bytes]:
         try:
             ready = self._prepared.find(payload)
             if isinstance(ready, bytes):
                 self._hits.add(time.perf_counter() - started)
                 return ready
             if isinstance(ready, Refusal):
+                if may_wait and not self._strangers.take():
+                    counted = partial(self._count_refusal, ready, started)
+                    return Postponed(self._strangers, ready.reply, given=counted)
                 self._count_refusal(ready, started)
                 return ready.reply
             if ready in _OF_STRANGERS and may_wait and not self._strangers.take():
@@ -80,9 +84,7 @@ class Checks:
         self._count(decided, started)
         return reply
 
-    def _work_out(
-        self, payload: bytes, why: Unready, started: float
-    ) -> bytes | Coroutine[Any, Any, bytes]:
+    def _work_out(self, payload: bytes, why: Unready, started: float) -> bytes | Awaitable[bytes]:
         """Return the CheckResponse that was not found ready, or what to await for it."""
         if why is Unready.MISSING:
             return self._ask(payload, started, is_kept=True)

@@ -10,6 +10,9 @@ What callers can rely on:
 
 import asyncio
 from collections import deque
+from collections.abc import Callable, Generator
+from functools import partial
+from typing import Any
 
 
 class Turns:
@@ -19,7 +22,7 @@ class Turns:
         """Let ``size`` of the work be begun in each turn of the loop."""
         self._size = size
         self._left = size
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[Callable[[], bool]] = deque()
         self._next: asyncio.Handle | None = None
 
     def take(self) -> bool:
@@ -37,19 +40,59 @@ class Turns:
 
     async def wait(self) -> None:
         """Return when work may be begun."""
-        loop = asyncio.get_running_loop()
-        turn = loop.create_future()
-        self._waiting.append(turn)
-        if self._next is None:
-            self._next = loop.call_soon(self._begin)
+        turn = asyncio.get_running_loop().create_future()
+        self.call(partial(_wake, turn))
         await turn
+
+    def call(self, work: Callable[[], bool]) -> None:
+        """Have work done when it may be begun; it returns whether it took the turn."""
+        self._waiting.append(work)
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
         self._left = self._size
-        while self._waiting and self._left:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                self._left -= 1
-        is_idle = self._left == self._size
-        self._next = None if is_idle else asyncio.get_running_loop().call_soon(self._begin)
+        try:
+            while self._waiting and self._left:
+                if self._waiting.popleft()():
+                    self._left -= 1
+        finally:
+            is_idle = self._left == self._size and not self._waiting
+            self._next = None if is_idle else asyncio.get_running_loop().call_soon(self._begin)
+
+
+class Postponed:
+    """An answer that is ready, and is to be given when it is its turn.
+
+    It may be awaited as well; ``give`` takes neither a task nor a future.
+    """
+
+    __slots__ = ("_given", "_message", "_turns")
+
+    def __init__(self, turns: Turns, message: bytes, *, given: Callable[[], None]) -> None:
+        """Wait for nothing yet; ``given`` is called once the answer is given."""
+        self._turns = turns
+        self._message = message
+        self._given = given
+
+    def give(self, take: Callable[[bytes], bool]) -> None:
+        """Have the answer taken in its turn, by who returns whether it still was wanted."""
+        self._turns.call(partial(self._give, take))
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        yield from self._turns.wait().__await__()
+        self._given()
+        return self._message
+
+    def _give(self, take: Callable[[bytes], bool]) -> bool:
+        is_taken = take(self._message)
+        if is_taken:
+            self._given()
+        return is_taken
+
+
+def _wake(turn: asyncio.Future[None]) -> bool:
+    if turn.done():
+        return False
+    turn.set_result(None)
+    return True

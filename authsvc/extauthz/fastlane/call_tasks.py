@@ -1,7 +1,8 @@
 """The calls of one connection that take time: each is a task until its answer is given."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, Final, Protocol
 
 from authsvc.extauthz.fastlane import grpc_wire as wire
@@ -11,6 +12,7 @@ from authsvc.extauthz.fastlane.inbox import Inbox
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.methods import Streaming
 from authsvc.extauthz.fastlane.stream import Stream
+from authsvc.extauthz.turns import Postponed
 
 
 class Answers(Protocol):
@@ -44,12 +46,17 @@ class CallTasks:
         self._flush = flush
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._inboxes: dict[int, Inbox] = {}
+        self._is_to_flush = False
 
-    def wait_for(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
+    def wait_for(self, stream: Stream, answer: Awaitable[bytes]) -> None:
         """Give an answer as soon as it is known."""
+        if isinstance(answer, Postponed):
+            answer.give(partial(self._give, stream))
+            return
         task = self._spawn(stream, self._await(stream, answer))
-        # A task that is cancelled before its first step has not begun to wait for the answer.
-        task.add_done_callback(lambda _: answer.close())
+        if isinstance(answer, Coroutine):
+            # A task that is cancelled before its first step has not begun to wait for the answer.
+            task.add_done_callback(lambda _: answer.close())
 
     def serve(self, stream: Stream, method: Streaming) -> None:
         """Begin a call that takes its messages as they come."""
@@ -78,12 +85,26 @@ class CallTasks:
         if task is not None:
             task.cancel()
 
+    def _give(self, stream: Stream, message: bytes) -> bool:
+        """Give an answer, if it still is wanted; what is given in one turn leaves in one write."""
+        if stream.is_over:
+            return False
+        self._answers.reply(stream, message)
+        if not self._is_to_flush:
+            self._is_to_flush = True
+            asyncio.get_running_loop().call_soon(self._flush_given)
+        return True
+
+    def _flush_given(self) -> None:
+        self._is_to_flush = False
+        self._flush()
+
     def _spawn(self, stream: Stream, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks[stream.id] = task
         return task
 
-    async def _await(self, stream: Stream, answer: Coroutine[Any, Any, bytes]) -> None:
+    async def _await(self, stream: Stream, answer: Awaitable[bytes]) -> None:
         try:
             async with asyncio.timeout(wire.read_timeout(stream.head.timeout)):
                 message = await answer

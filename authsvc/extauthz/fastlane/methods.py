@@ -1,8 +1,7 @@
 """What can be called: by which path, with how many messages."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +11,7 @@ class Unary:
     It may raise ``CallError``.
     """
 
-    handle: Callable[[bytes], bytes | Coroutine[Any, Any, bytes]]
+    handle: Callable[[bytes], bytes | Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True)

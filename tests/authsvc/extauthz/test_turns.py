@@ -1,8 +1,9 @@
 """Work waits where there is much of it, in order, and for nobody who has gone."""
 
 import asyncio
+from itertools import pairwise
 
-from authsvc.extauthz.turns import Turns
+from authsvc.extauthz.turns import Postponed, Turns
 
 
 async def turn() -> None:
@@ -77,3 +78,82 @@ def test_without_an_event_loop_nothing_waits() -> None:
     turns = Turns(1)
 
     assert all(turns.take() for _ in range(3))
+
+
+class Taker:
+    """Takes answers, as long as they are wanted."""
+
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+        self.given = 0
+        self.is_wanted = True
+
+    def postponed(self, turns: Turns, message: bytes) -> Postponed:
+        return Postponed(turns, message, given=self.note)
+
+    def note(self) -> None:
+        self.given += 1
+
+    def take(self, message: bytes) -> bool:
+        if self.is_wanted:
+            self.taken.append(message)
+        return self.is_wanted
+
+
+async def test_an_answer_that_is_ready_is_given_when_it_is_its_turn() -> None:
+    turns, taker = Turns(1), Taker()
+    assert turns.take()
+
+    for number in range(3):
+        taker.postponed(turns, b"%d" % number).give(taker.take)
+
+    seen = [len(taker.taken)]
+    while len(taker.taken) < 3:
+        await turn()
+        seen.append(len(taker.taken))
+    assert taker.taken == [b"0", b"1", b"2"]
+    assert max(after - before for before, after in pairwise(seen)) == 1
+    assert taker.given == 3
+
+
+async def test_it_can_be_awaited_as_well() -> None:
+    turns, taker = Turns(1), Taker()
+
+    assert await asyncio.wait_for(ensured(taker.postponed(turns, b"answer")), 5) == b"answer"
+
+    assert taker.given == 1
+
+
+async def ensured(postponed: Postponed) -> bytes:
+    return await postponed
+
+
+async def test_an_answer_that_nobody_wants_takes_nobodys_turn_and_is_not_given() -> None:
+    turns, gone, stays = Turns(1), Taker(), Taker()
+    assert turns.take()
+    gone.postponed(turns, b"gone").give(gone.take)
+    stays.postponed(turns, b"stays").give(stays.take)
+    gone.is_wanted = False
+
+    await turn()
+
+    assert (gone.taken, gone.given) == ([], 0)
+    assert (stays.taken, stays.given) == ([b"stays"], 1)
+
+
+async def test_a_fault_of_one_does_not_keep_the_others_waiting() -> None:
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told))
+    turns, taker = Turns(1), Taker()
+    taker.postponed(turns, b"answer").give(broken)
+    taker.postponed(turns, b"answer").give(taker.take)
+
+    for _ in range(3):
+        await turn()
+
+    assert taker.taken == [b"answer"]
+    assert len(faults) == 1
+
+
+def broken(_message: bytes) -> bool:
+    raise ValueError("broken")

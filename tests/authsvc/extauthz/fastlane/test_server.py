@@ -17,6 +17,7 @@ from authsvc.extauthz.fastlane.grpc_wire import CallError, Status, prefixed
 from authsvc.extauthz.fastlane.limits import Limits
 from authsvc.extauthz.fastlane.methods import Methods, Streaming, Unary
 from authsvc.extauthz.fastlane.server import Server, listen
+from authsvc.extauthz.turns import Postponed, Turns
 from tests.deadline import eventually
 from tests.fakes.http2_peer import HEADERS, split
 
@@ -305,6 +306,34 @@ async def test_a_call_that_is_taken_back_in_the_same_read_leaves_nothing(
     assert calls.connection.streams == 0
     assert served.under_way == 0
     gc.collect()  # what was never awaited warns as it goes
+
+
+async def test_answers_that_wait_for_their_turn_leave_together_but_for_one_taken_back() -> None:
+    turns, given, writes = Turns(2), [], []
+
+    def postpone(message: bytes) -> Postponed:
+        return Postponed(turns, message, given=lambda: given.append(message))
+
+    calls = Calls(
+        {b"/test.Service/Wait": Unary(postpone)},
+        limits=Limits(),
+        now=0.0,
+        flush=lambda: writes.append(calls.connection.outbox.take()),
+    )
+    peer, sent = Encoder(), f.PREFACE + f.settings({})
+    for number in (1, 3, 5):
+        sent += f.frame(f.HEADERS, f.END_HEADERS, number, peer.encode(heading("Wait")))
+        sent += f.frame(f.DATA, f.END_STREAM, number, prefixed(b"%d" % number))
+    calls.connection.receive(sent + f.rst_stream(3, CANCEL), 0.0)
+    assert calls.connection.streams == 2
+
+    await eventually(lambda: not calls.connection.streams, "all to be answered")
+    await eventually(lambda: len(writes), "what was answered to leave")
+
+    assert given == [b"1", b"5"]
+    assert len(writes) == 1
+    bodies = [frame.payload for frame in split(writes[0]) if frame.kind == f.DATA]
+    assert bodies == [prefixed(b"1"), prefixed(b"5")]
 
 
 async def test_a_stream_that_does_not_mind_its_end_says_no_more() -> None:
