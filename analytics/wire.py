@@ -200,22 +200,17 @@ def length(data: bytes, at: "i64") -> "tuple[i64, i64]":
     Raises:
         Unusual: And the others of ``UNREAD``.
     """
-    value: i64 = 0
-    shift: i64 = 0
-    while shift <= _LAST_LENGTH_SHIFT:
-        byte: i64 = data[at]
-        at += 1
-        value |= (byte & _SHORT) << shift
-        if byte <= _SHORT:
-            return value, at
-        shift += _BITS
-    raise Unusual
+    return _varint(data, at, _LAST_LENGTH_SHIFT)
 
 
 def _number(data: bytes, at: "i64") -> "tuple[i64, i64]":
+    return _varint(data, at, _LAST_SHIFT)
+
+
+def _varint(data: bytes, at: "i64", last_shift: "i64") -> "tuple[i64, i64]":
     value: i64 = 0
     shift: i64 = 0
-    while shift <= _LAST_SHIFT:
+    while shift <= last_shift:
         byte: i64 = data[at]
         at += 1
         value |= (byte & _SHORT) << shift
