@@ -25,9 +25,11 @@ from authsvc.request import Request
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
 MAX_MESSAGE_LENGTH: Final = 4 * 1024 * 1024  # bytes; Envoy's default buffer fits four times
 
-# In one turn of the event loop. Each takes as long as two to ten answers that are ready, and who
-# gets these is not to wait for a flood.
-_STRANGERS_AT_ONCE: Final = 2
+# In one turn of the event loop: who is let through is not to wait for a flood. A stranger takes as
+# long as five to ten answers that are ready, a refusal that is ready as two. They wait apart, so
+# that a flood keeps nobody waiting whose key was only forgotten.
+_STRANGERS_AT_ONCE: Final = 8
+_REFUSALS_AT_ONCE: Final = 1
 _OF_STRANGERS: Final = (Unready.MISSING, Unready.STRANGER)
 
 _log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ class Checks:
         self._metrics = metrics
         self._prepared = PreparedAnswers(authenticator)
         self._strangers = Turns(_STRANGERS_AT_ONCE)
+        self._refused = Turns(_REFUSALS_AT_ONCE)
         self._hits = metrics.tally(
             result="allow", reason=AllowReason.KEY.value, transport="grpc", lookup="hit"
         )
@@ -71,9 +74,9 @@ class Checks:
                 self._hits.add(time.perf_counter() - started)
                 return ready
             if isinstance(ready, Refusal):
-                if may_wait and not self._strangers.take():
+                if may_wait and not self._refused.take():
                     counted = partial(self._count_refusal, ready, started)
-                    return Postponed(self._strangers, ready.reply, given=counted)
+                    return Postponed(self._refused, ready.reply, given=counted)
                 self._count_refusal(ready, started)
                 return ready.reply
             if ready in _OF_STRANGERS and may_wait and not self._strangers.take():

@@ -72,6 +72,18 @@ async def test_in_a_flood_of_unknown_keys_a_known_one_is_answered_at_once(is_rea
         assert parts(told) == parts(await checks.check(ask(1)))
 
 
+async def test_refusals_that_are_ready_keep_no_others_waiting() -> None:
+    checks = make_checks()
+    flood = [checks.answer(unknown(number)) for number in range(FLOOD)]
+
+    other = checks.answer(laborious(1))
+
+    assert isinstance(other, bytes)
+    assert not isinstance(flood[-1], bytes)
+    for reply in flood:
+        await in_time(reply)
+
+
 async def test_a_few_of_those_are_answered_at_once() -> None:
     checks = make_checks()
 
