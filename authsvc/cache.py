@@ -91,34 +91,28 @@ class SecondChances(Generic[K, E]):
             entry.is_used = True
         return entry
 
-    def put(self, key: K, entry: E) -> E | None:
-        """Keep; return what had to be forgotten for it, or None."""
+    def put(self, key: K, entry: E) -> None:
+        """Keep; forget another one if there is no room."""
         self._entries.pop(key, None)
-        forgotten = self._forget() if len(self._entries) >= self._capacity else None
+        if len(self._entries) >= self._capacity:
+            self._forget()
         self._entries[key] = entry
-        return forgotten
 
-    def pop(self, key: K) -> E | None:
-        """Forget one entry and return it, or None."""
-        return self._entries.pop(key, None)
-
-    def take_all(self) -> list[E]:
-        """Forget everything, and return it."""
-        entries = list(self._entries.values())
+    def clear(self) -> None:
+        """Forget everything."""
         self._entries.clear()
-        return entries
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _forget(self) -> E:
+    def _forget(self) -> None:
         for _ in range(_SPARED_AT_MOST):
             key, oldest = self._entries.popitem(last=False)
             if not oldest.is_used:
-                return oldest
+                return
             oldest.is_used = False
             self._entries[key] = oldest
-        return self._entries.popitem(last=False)[1]
+        self._entries.popitem(last=False)
 
 
 class CredentialCache:

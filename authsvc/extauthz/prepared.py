@@ -221,7 +221,7 @@ class PreparedAnswers:
         """Begin anew: the policies are others now."""
         self._book = self._authenticator.policies
         self._terms.clear()
-        self._answers.take_all()
+        self._answers.clear()
         self._shared.clear()
         self._refusals.forget()
         self._wire.forget_terms()

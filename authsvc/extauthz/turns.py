@@ -2,8 +2,9 @@
 
 What callers can rely on:
 
-1. In one turn of the event loop at most ``size`` of the work is begun; all else waits, in the order
-   in which it came, and lets what else there is to do go first.
+1. In one turn of the event loop at most ``size`` of the work is begun, or a ``SHARE``-th of what
+   waits, if that is more; all else waits, in the order in which it came, and lets what else there
+   is to do go first.  So nothing waits for very many turns, however much there is.
 2. Where there is less than that, nothing waits.
 3. Whoever gives up waiting takes nobody's turn.
 """
@@ -13,6 +14,8 @@ from collections import deque
 from collections.abc import Callable, Generator
 from functools import partial
 from typing import Any
+
+SHARE = 16
 
 
 class Turns:
@@ -51,13 +54,13 @@ class Turns:
             self._next = asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
-        self._left = self._size
+        at_once = self._left = max(self._size, len(self._waiting) // SHARE)
         try:
             while self._waiting and self._left:
                 if self._waiting.popleft()():
                     self._left -= 1
         finally:
-            is_idle = self._left == self._size and not self._waiting
+            is_idle = self._left == at_once and not self._waiting
             self._next = None if is_idle else asyncio.get_running_loop().call_soon(self._begin)
 
 

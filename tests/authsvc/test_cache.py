@@ -44,11 +44,13 @@ def test_a_map_without_room_is_refused() -> None:
 def test_what_is_used_is_spared_where_room_is_needed() -> None:
     kept: SecondChances[str, Kept] = SecondChances(2)
     first, second, third, fourth = (Kept() for _ in range(4))
-    assert kept.put("first", first) is None
-    assert kept.put("second", second) is None
+    kept.put("first", first)
+    kept.put("second", second)
     assert kept.get("first") is first
-    assert kept.put("third", third) is second
-    assert kept.put("fourth", fourth) is first  # it was not used since it was spared
+    kept.put("third", third)
+    assert kept.get("second") is None
+    kept.put("fourth", fourth)  # the first was not used since it was spared
+    assert kept.get("first") is None
     assert (kept.get("third"), kept.get("fourth")) == (third, fourth)
 
 
@@ -64,9 +66,10 @@ def test_what_is_replaced_takes_no_room_of_others() -> None:
     kept: SecondChances[str, Kept] = SecondChances(1)
     first, second = Kept(), Kept()
     kept.put("a", first)
-    assert kept.put("a", second) is None
-    assert kept.take_all() == [second]
-    assert kept.pop("a") is None
+    kept.put("a", second)
+    assert (kept.get("a"), len(kept)) == (second, 1)
+    kept.clear()
+    assert (kept.get("a"), len(kept)) == (None, 0)
 
 
 def test_second_chances_without_room_are_refused() -> None:

@@ -1,4 +1,7 @@
-"""The calls of one connection that take time: each is a task until its answer is given."""
+"""The calls of one connection that take time: each is a task until its answer is given.
+
+One whose answer is ready, and only waits for its turn, is none.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

@@ -76,7 +76,7 @@ class Calls:
             return error
 
     def later(self, stream: Stream, answer: Any) -> None:
-        """Take back what ``prompt`` returned where it was no answer: an error, or a coroutine."""
+        """Take back what ``prompt`` returned where it was no answer: an error, or what to await."""
         if isinstance(answer, Exception):
             self.fail(stream, answer)
         else:

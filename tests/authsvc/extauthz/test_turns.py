@@ -42,6 +42,17 @@ async def test_who_waits_goes_in_the_order_in_which_it_came_so_many_in_each_turn
     await asyncio.gather(*tasks)
 
 
+async def test_where_very_many_wait_they_wait_for_few_turns() -> None:
+    turns, taker = Turns(1), Taker()
+    for number in range(16_000):
+        taker.postponed(turns, b"%d" % number).give(taker.take)
+
+    for _ in range(300):
+        await turn()
+
+    assert taker.given == 16_000
+
+
 async def test_nobody_overtakes_who_waits() -> None:
     turns = Turns(1)
     assert turns.take()
